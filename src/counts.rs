@@ -1,0 +1,240 @@
+//! Six counters with checked arithmetic, indexed by run state.
+
+use core::fmt;
+use core::ops::Index;
+
+use crate::RunState;
+
+/// How many are in each of the six run states.
+///
+/// Every counter is an `Edm.Int32` that is not negative, 0 to [`Counts::MAX`]; no operation here
+/// leaves that range, and none changes anything when it would.
+///
+/// ```
+/// use runtally::{Counts, RunState};
+///
+/// let counts = Counts::ZERO.with(RunState::Success, 5)?.with(RunState::Fail, 1)?;
+/// assert_eq!(counts[RunState::Success], 5);
+/// assert_eq!(counts.total(), 6);
+/// # Ok::<(), runtally::OutOfRange>(())
+/// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Counts([u32; 6]);
+
+impl Counts {
+    /// The most a counter holds: 2 147 483 647, the largest `Edm.Int32`.
+    pub const MAX: u32 = i32::MAX.unsigned_abs();
+
+    /// All six at zero.
+    pub const ZERO: Self = Self([0; 6]);
+
+    /// The same counts with the counter of `state` set to `count`.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`] if `count` is above [`Counts::MAX`].
+    ///
+    /// ```
+    /// use runtally::{Counts, RunState};
+    /// assert!(Counts::ZERO.with(RunState::Pending, Counts::MAX).is_ok());
+    /// assert!(Counts::ZERO.with(RunState::Pending, Counts::MAX + 1).is_err());
+    /// ```
+    pub const fn with(mut self, state: RunState, count: u32) -> Result<Self, OutOfRange> {
+        if count > Self::MAX {
+            return Err(OutOfRange { state });
+        }
+        *self.at(state) = count;
+        Ok(self)
+    }
+
+    /// The sum of all six.
+    ///
+    /// ```
+    /// use runtally::{Counts, RunState};
+    /// assert_eq!(Counts::ZERO.with(RunState::Fail, 3)?.total(), 3);
+    /// # Ok::<(), runtally::OutOfRange>(())
+    /// ```
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().copied().map(u64::from).sum()
+    }
+
+    /// Each state with its count, in the order of the states' numbers.
+    ///
+    /// ```
+    /// use runtally::{Counts, RunState};
+    /// let counts = Counts::ZERO.with(RunState::Fail, 3)?;
+    /// assert_eq!(counts.iter().filter(|&(_, count)| count > 0).count(), 1);
+    /// # Ok::<(), runtally::OutOfRange>(())
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = (RunState, u32)> + use<> {
+        RunState::ALL.into_iter().zip(self.0)
+    }
+
+    /// Counter by counter, the sum.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`], naming the first counter whose sum is above [`Counts::MAX`].
+    ///
+    /// ```
+    /// use runtally::{Counts, RunState};
+    /// let most = Counts::ZERO.with(RunState::Fail, Counts::MAX)?;
+    /// assert_eq!(most.checked_add(&Counts::ZERO), Ok(most));
+    /// assert!(most.checked_add(&most).is_err());
+    /// # Ok::<(), runtally::OutOfRange>(())
+    /// ```
+    pub fn checked_add(&self, other: &Self) -> Result<Self, OutOfRange> {
+        self.zip(other, |a, b| a.checked_add(b).filter(|&sum| sum <= Self::MAX))
+    }
+
+    /// Counter by counter, the difference.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`], naming the first counter whose difference is negative.
+    ///
+    /// ```
+    /// use runtally::{Counts, RunState};
+    /// let one = Counts::ZERO.with(RunState::Fail, 1)?;
+    /// assert_eq!(one.checked_sub(&one), Ok(Counts::ZERO));
+    /// assert!(Counts::ZERO.checked_sub(&one).is_err());
+    /// # Ok::<(), runtally::OutOfRange>(())
+    /// ```
+    pub fn checked_sub(&self, other: &Self) -> Result<Self, OutOfRange> {
+        self.zip(other, u32::checked_sub)
+    }
+
+    fn zip(&self, other: &Self, op: impl Fn(u32, u32) -> Option<u32>) -> Result<Self, OutOfRange> {
+        let mut result = Self::ZERO;
+        for state in RunState::ALL {
+            *result.at(state) = op(self[state], other[state]).ok_or(OutOfRange { state })?;
+        }
+        Ok(result)
+    }
+
+    /// One more in `state`.
+    pub(crate) fn enter(&mut self, state: RunState) -> Result<(), OutOfRange> {
+        let counter = self.at(state);
+        match counter.checked_add(1).filter(|&more| more <= Self::MAX) {
+            Some(more) => *counter = more,
+            None => return Err(OutOfRange { state }),
+        }
+        Ok(())
+    }
+
+    /// One less in `state`. Callers leave only what was entered, so this never meets zero.
+    pub(crate) fn leave(&mut self, state: RunState) {
+        let counter = self.at(state);
+        *counter = counter.saturating_sub(1);
+    }
+
+    /// The one door to a counter. A state is a number below six, so the index is in range and the
+    /// compiler drops the check.
+    #[expect(clippy::indexing_slicing, reason = "six counters, six states")]
+    const fn at(&mut self, state: RunState) -> &mut u32 {
+        &mut self.0[state as usize]
+    }
+}
+
+impl Index<RunState> for Counts {
+    type Output = u32;
+
+    #[expect(clippy::indexing_slicing, reason = "six counters, six states")]
+    fn index(&self, state: RunState) -> &u32 {
+        &self.0[state as usize]
+    }
+}
+
+impl fmt::Debug for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|(state, count)| (state.name(), count))).finish()
+    }
+}
+
+/// A counter would leave the range 0 to [`Counts::MAX`].
+///
+/// ```
+/// use runtally::{Counts, RunState};
+/// let error = Counts::ZERO.with(RunState::Fail, u32::MAX).unwrap_err();
+/// assert_eq!(error.to_string(), "the count of fail would leave the range 0 to 2147483647");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct OutOfRange {
+    /// The state whose counter it is.
+    pub state: RunState,
+}
+
+impl fmt::Display for OutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the count of {} would leave the range 0 to {}", self.state, Counts::MAX)
+    }
+}
+
+impl core::error::Error for OutOfRange {}
+
+/// What a counter counts.
+///
+/// ```
+/// use runtally::{Counter, Of, RunState};
+/// assert_eq!(Counter { of: Of::Users, state: RunState::Fail }.name(), "failedUserCount");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Of {
+    /// Devices: the wire's `…DeviceCount`.
+    Devices,
+    /// Users: the wire's `…UserCount`.
+    Users,
+}
+
+/// One of the twelve counters of a summary; displays as its property's name on the wire.
+///
+/// ```
+/// use runtally::{Counter, Of, RunState};
+/// let counter = Counter { of: Of::Devices, state: RunState::ScriptError };
+/// assert_eq!(counter.to_string(), "errorDeviceCount");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Counter {
+    /// What it counts.
+    pub of: Of,
+    /// In which run state.
+    pub state: RunState,
+}
+
+impl Counter {
+    /// The property's name in `hardwareConfigurationRunSummary`.
+    ///
+    /// ```
+    /// use runtally::{Counter, Of, RunState};
+    /// let counter = Counter { of: Of::Devices, state: RunState::Success };
+    /// assert_eq!(counter.name(), "successfulDeviceCount");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match (self.of, self.state) {
+            (Of::Devices, RunState::Unknown) => "unknownDeviceCount",
+            (Of::Devices, RunState::Success) => "successfulDeviceCount",
+            (Of::Devices, RunState::Fail) => "failedDeviceCount",
+            (Of::Devices, RunState::ScriptError) => "errorDeviceCount",
+            (Of::Devices, RunState::Pending) => "pendingDeviceCount",
+            (Of::Devices, RunState::NotApplicable) => "notApplicableDeviceCount",
+            (Of::Users, RunState::Unknown) => "unknownUserCount",
+            (Of::Users, RunState::Success) => "successfulUserCount",
+            (Of::Users, RunState::Fail) => "failedUserCount",
+            (Of::Users, RunState::ScriptError) => "errorUserCount",
+            (Of::Users, RunState::Pending) => "pendingUserCount",
+            (Of::Users, RunState::NotApplicable) => "notApplicableUserCount",
+        }
+    }
+}
+
+impl fmt::Display for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

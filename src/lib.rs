@@ -1,0 +1,29 @@
+//! Counts a roll-out.
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// A library linked into firmware has no panicking path; tests may unwrap.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::unreachable,
+        clippy::arithmetic_side_effects,
+    )
+)]
+
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+mod counts;
+mod event;
+mod state;
+mod time;
+
+pub use counts::{Counter, Counts, Of, OutOfRange};
+pub use event::Event;
+pub use state::{ParseRunStateError, RunState};
+pub use time::{DateTime, DateTimeError};

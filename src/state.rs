@@ -1,0 +1,184 @@
+//! The six run states: numbers, names, severity.
+
+use core::fmt;
+use core::str::FromStr;
+
+/// What a device last said of its run: one of the six members of Graph's `runState`.
+///
+/// The discriminants are Graph's numbers, the [names](Self::name) Graph's names.
+/// A run state has no natural order, so the type has none; [`severity`](Self::severity) is the
+/// order in which one state wins over another.
+///
+/// Source: Microsoft Graph beta, `runState` enumeration.
+///
+/// ```
+/// use runtally::RunState;
+///
+/// let state: RunState = "scriptError".parse()?;
+/// assert_eq!(state, RunState::ScriptError);
+/// assert_eq!(state.number(), 3);
+/// assert!(state.severity() > RunState::Fail.severity());
+/// # Ok::<(), runtally::ParseRunStateError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[repr(u8)]
+pub enum RunState {
+    /// The device gave no state that is known (0).
+    #[default]
+    Unknown = 0,
+    /// The run ended well (1).
+    Success = 1,
+    /// The run ended and its outcome is a failure (2).
+    Fail = 2,
+    /// The run itself broke (3); the wire counts it as `error…`.
+    ScriptError = 3,
+    /// The run has not ended (4).
+    Pending = 4,
+    /// The run does not concern this device (5).
+    NotApplicable = 5,
+}
+
+impl RunState {
+    /// All six, in the order of their numbers.
+    ///
+    /// ```
+    /// use runtally::RunState;
+    /// assert!(RunState::ALL.iter().enumerate().all(|(n, state)| usize::from(state.number()) == n));
+    /// ```
+    pub const ALL: [Self; 6] = [
+        Self::Unknown,
+        Self::Success,
+        Self::Fail,
+        Self::ScriptError,
+        Self::Pending,
+        Self::NotApplicable,
+    ];
+
+    /// Graph's number of this state, 0 to 5.
+    ///
+    /// ```
+    /// assert_eq!(runtally::RunState::Pending.number(), 4);
+    /// ```
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The state with this number, or `None` above 5.
+    ///
+    /// ```
+    /// use runtally::RunState;
+    /// assert_eq!(RunState::from_number(4), Some(RunState::Pending));
+    /// assert_eq!(RunState::from_number(6), None);
+    /// ```
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Unknown,
+            1 => Self::Success,
+            2 => Self::Fail,
+            3 => Self::ScriptError,
+            4 => Self::Pending,
+            5 => Self::NotApplicable,
+            _ => return None,
+        })
+    }
+
+    /// Graph's name of this state, as it stands in JSON.
+    ///
+    /// ```
+    /// assert_eq!(runtally::RunState::NotApplicable.name(), "notApplicable");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Success => "success",
+            Self::Fail => "fail",
+            Self::ScriptError => "scriptError",
+            Self::Pending => "pending",
+            Self::NotApplicable => "notApplicable",
+        }
+    }
+
+    /// The state's rank, 0 to 5: not applicable, success, unknown, pending, fail, script error.
+    ///
+    /// Of two events at the same instant the more severe one is recorded, and a user's run state
+    /// is the most severe among that user's devices.
+    ///
+    /// ```
+    /// use runtally::RunState;
+    /// let worst = RunState::ALL.into_iter().max_by_key(|state| state.severity());
+    /// assert_eq!(worst, Some(RunState::ScriptError));
+    /// ```
+    #[must_use]
+    pub const fn severity(self) -> u8 {
+        match self {
+            Self::NotApplicable => 0,
+            Self::Success => 1,
+            Self::Unknown => 2,
+            Self::Pending => 3,
+            Self::Fail => 4,
+            Self::ScriptError => 5,
+        }
+    }
+
+    /// The state with this severity, or `None` above 5.
+    ///
+    /// ```
+    /// use runtally::RunState;
+    /// assert_eq!(RunState::from_severity(0), Some(RunState::NotApplicable));
+    /// assert_eq!(RunState::from_severity(6), None);
+    /// ```
+    #[must_use]
+    pub const fn from_severity(severity: u8) -> Option<Self> {
+        Some(match severity {
+            0 => Self::NotApplicable,
+            1 => Self::Success,
+            2 => Self::Unknown,
+            3 => Self::Pending,
+            4 => Self::Fail,
+            5 => Self::ScriptError,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Reads Graph's name of a state; case matters.
+impl FromStr for RunState {
+    type Err = ParseRunStateError;
+
+    fn from_str(name: &str) -> Result<Self, ParseRunStateError> {
+        Self::ALL.into_iter().find(|state| state.name() == name).ok_or(ParseRunStateError)
+    }
+}
+
+/// The text is none of the six names of a [`RunState`].
+///
+/// ```
+/// let error = "Success".parse::<runtally::RunState>().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "expected unknown, success, fail, scriptError, pending or notApplicable"
+/// );
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ParseRunStateError;
+
+impl fmt::Display for ParseRunStateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected unknown, success, fail, scriptError, pending or notApplicable")
+    }
+}
+
+impl core::error::Error for ParseRunStateError {}
