@@ -3,7 +3,7 @@
 use core::fmt;
 use core::ops::Index;
 
-use crate::RunState;
+use crate::{Overflow, RunState};
 
 /// How many are in each of the six run states.
 ///
@@ -114,6 +114,11 @@ impl Counts {
         Ok(result)
     }
 
+    /// The counts of at most 65 534 rows.
+    pub(crate) fn from_rows(rows: [u16; 6]) -> Self {
+        Self(rows.map(u32::from))
+    }
+
     /// One more in `state`.
     pub(crate) fn enter(&mut self, state: RunState) -> Result<(), OutOfRange> {
         let counter = self.at(state);
@@ -165,6 +170,13 @@ impl fmt::Debug for Counts {
 pub struct OutOfRange {
     /// The state whose counter it is.
     pub state: RunState,
+}
+
+impl OutOfRange {
+    /// The same, of a summary's counter.
+    pub(crate) const fn of(self, of: Of) -> Overflow {
+        Overflow(Counter { of, state: self.state })
+    }
 }
 
 impl fmt::Display for OutOfRange {

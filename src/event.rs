@@ -30,3 +30,25 @@ pub struct Event<D, U> {
     /// When it happened by the device's account; orders the events of one device.
     pub at: DateTime,
 }
+
+impl<D: Clone, U: Clone> Event<&D, &U> {
+    /// The event with its device and user cloned, to keep it beyond the tally it was read from.
+    ///
+    /// ```
+    /// use runtally::{Event, RunState};
+    ///
+    /// let read = Event { device: &7u16, user: Some(&1u16), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// let kept: Event<u16, u16> = read.cloned();
+    /// assert_eq!(kept.device, 7);
+    /// # Ok::<(), runtally::DateTimeError>(())
+    /// ```
+    #[must_use]
+    pub fn cloned(self) -> Event<D, U> {
+        Event {
+            device: self.device.clone(),
+            user: self.user.cloned(),
+            state: self.state,
+            at: self.at,
+        }
+    }
+}

@@ -21,9 +21,15 @@ extern crate std;
 mod counts;
 mod event;
 mod state;
+mod summary;
+mod table;
+mod tally;
 mod time;
 
 pub use counts::{Counter, Counts, Of, OutOfRange};
 pub use event::Event;
 pub use state::{ParseRunStateError, RunState};
+pub use summary::{Overflow, Summary};
+pub use table::RowId;
+pub use tally::{Outcome, Refusal, Tally, UserRow, Violation};
 pub use time::{DateTime, DateTimeError};

@@ -57,6 +57,16 @@ impl RunState {
         Self::NotApplicable,
     ];
 
+    /// All six by falling severity.
+    pub(crate) const MOST_SEVERE_FIRST: [Self; 6] = [
+        Self::ScriptError,
+        Self::Fail,
+        Self::Pending,
+        Self::Unknown,
+        Self::Success,
+        Self::NotApplicable,
+    ];
+
     /// Graph's number of this state, 0 to 5.
     ///
     /// ```

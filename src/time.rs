@@ -26,6 +26,11 @@ impl DateTime {
         self.offset
     }
 
+    /// The value whose [`ticks`](Self::ticks) and [`offset`](Self::offset) these are.
+    pub(crate) const fn from_parts(ticks: i64, offset: i16) -> Self {
+        Self { ticks, offset }
+    }
+
     /// From ticks since 1970-01-01T00:00:00Z and minutes east of UTC.
     ///
     /// # Errors

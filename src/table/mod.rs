@@ -1,0 +1,248 @@
+//! The fixed-capacity keyed rows both tables are made of.
+//!
+//! ```text
+//!  heads: 2 per row              rows: a heapless::Vec
+//!  ┌───┐ key ─ hash ─> bucket    ┌─────┬───────┬──────┐
+//!  │ · │                         │ key │ value │ next │ 0
+//!  │ ──┼────────────────────────>│ key │ value │  ────┼─┐ 1
+//!  │ · │                         │     │ none  │ free │ │ 2
+//!  │ ──┼──┐                      │ key │ value │   ·  │<┘ 3
+//!  └───┘  └─────────────────────>│ key │ value │   ·  │ 4
+//!                                └─────┴───────┴──────┘
+//! ```
+//!
+//! Twice as many heads as rows keep the chains short up to the last row, so a full table costs
+//! what a half-full one does. A row stays where it is for as long as its key does, so its number
+//! can be handed out; a freed one joins a list and is used again first. Links are the row's number
+//! plus one, so that zero means none and an empty table is all zero bytes.
+
+mod hash;
+
+use core::hash::{Hash, Hasher};
+use core::num::NonZeroU16;
+
+use hash::KeyHasher;
+use heapless::Vec;
+
+/// The number of a row: where a known device or user is kept.
+///
+/// It stays the same for as long as that device or user has a row, and may be handed to another
+/// one afterwards. So it is a place to look first, never an identity: every call that takes one
+/// checks whose row it is.
+///
+/// ```
+/// use runtally::{Event, RunState, Tally};
+///
+/// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+/// let event = Event { device: 7, user: None, state: RunState::Pending, at: "2026-11-21T09:30Z".parse()? };
+/// tally.apply(&event)?;
+///
+/// let row = tally.find(&7).expect("just applied");
+/// tally.apply_at(row, &Event { state: RunState::Success, ..event })?;
+/// assert_eq!(tally.summary().devices[RunState::Success], 1);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RowId(NonZeroU16);
+
+impl RowId {
+    /// The row with this number, counted from zero; `None` above 65 533, the last row of the
+    /// largest table.
+    ///
+    /// ```
+    /// use runtally::RowId;
+    /// assert_eq!(RowId::from_number(9).map(RowId::number), Some(9));
+    /// assert_eq!(RowId::from_number(65_534), None);
+    /// ```
+    #[must_use]
+    pub const fn from_number(number: u16) -> Option<Self> {
+        if number as usize >= MAX_ROWS {
+            return None;
+        }
+        match NonZeroU16::new(number.wrapping_add(1)) {
+            Some(link) => Some(Self(link)),
+            None => None,
+        }
+    }
+
+    /// The row's number, counted from zero.
+    ///
+    /// ```
+    /// use runtally::RowId;
+    /// assert_eq!(RowId::from_number(0).map(RowId::number), Some(0));
+    /// ```
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0.get().wrapping_sub(1)
+    }
+
+    fn index(self) -> usize {
+        self.number().into()
+    }
+}
+
+/// The most rows a table has, so that a row's link fits 16 bits with a value to spare.
+pub(crate) const MAX_ROWS: usize = 65_534;
+
+/// `N` rows of a key and a value each, found by key in constant time.
+#[derive(Clone)]
+pub(crate) struct Table<K, V, const N: usize> {
+    rows: Vec<Row<K, V>, N, u16>,
+    heads: [[Option<RowId>; 2]; N],
+    free: Option<RowId>,
+    len: u16,
+    seed: u64,
+}
+
+#[derive(Clone)]
+struct Row<K, V> {
+    key: K,
+    /// None while the row is free.
+    value: Option<V>,
+    /// The next row of the same bucket, or of the free list.
+    next: Option<RowId>,
+}
+
+impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
+    pub(crate) const fn new() -> Self {
+        const {
+            assert!(N >= 1 && N <= MAX_ROWS, "a tally has room for 1 to 65534 devices and users");
+        }
+        Self { rows: Vec::new(), heads: [[None; 2]; N], free: None, len: 0, seed: 0 }
+    }
+
+    pub(crate) const fn len(&self) -> u16 {
+        self.len
+    }
+
+    pub(crate) const fn is_full(&self) -> bool {
+        self.len as usize >= N
+    }
+
+    /// Where `key` is kept.
+    #[inline]
+    pub(crate) fn find(&self, key: &K) -> Option<RowId> {
+        let mut link = *self.heads.as_flattened().get(self.bucket(key))?;
+        while let Some(id) = link {
+            let row = self.rows.get(id.index())?;
+            if row.key == *key {
+                return Some(id);
+            }
+            link = row.next;
+        }
+        None
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: RowId) -> Option<(&K, &V)> {
+        let row = self.rows.get(id.index())?;
+        Some((&row.key, row.value.as_ref()?))
+    }
+
+    #[inline]
+    pub(crate) fn value_mut(&mut self, id: RowId) -> Option<&mut V> {
+        self.rows.get_mut(id.index())?.value.as_mut()
+    }
+
+    /// Puts another spelling in the place of an equal key.
+    pub(crate) fn respell(&mut self, id: RowId, key: K) {
+        if let Some(row) = self.rows.get_mut(id.index())
+            && row.key == key
+        {
+            row.key = key;
+        }
+    }
+
+    /// Adds a key that is not there yet; `None` if every row is taken.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<RowId> {
+        let bucket = self.bucket(&key);
+        let head = self.heads.as_flattened_mut().get_mut(bucket)?;
+        let row = Row { key, value: Some(value), next: *head };
+        let id = if let Some(id) = self.free {
+            let freed = self.rows.get_mut(id.index())?;
+            self.free = freed.next;
+            *freed = row;
+            id
+        } else {
+            let id = RowId::from_number(self.rows.len() as u16)?;
+            self.rows.push(row).ok()?;
+            id
+        };
+        *head = Some(id);
+        self.len = self.len.saturating_add(1);
+        Some(id)
+    }
+
+    /// Frees a row and returns its value.
+    pub(crate) fn remove(&mut self, id: RowId) -> Option<V> {
+        let row = self.rows.get(id.index())?;
+        row.value.as_ref()?;
+        let (bucket, next) = (self.bucket(&row.key), row.next);
+
+        let mut link = self.heads.as_flattened_mut().get_mut(bucket)?;
+        while *link != Some(id) {
+            let before = (*link)?;
+            link = &mut self.rows.get_mut(before.index())?.next;
+        }
+        *link = next;
+
+        let row = self.rows.get_mut(id.index())?;
+        row.next = self.free;
+        self.free = Some(id);
+        self.len = self.len.saturating_sub(1);
+        row.value.take()
+    }
+
+    /// The taken rows in the order of their numbers, from row `first` on.
+    pub(crate) fn iter_from(&self, first: u16) -> impl Iterator<Item = (RowId, &K, &V)> + Clone {
+        (first..).zip(self.rows.iter().skip(first.into())).filter_map(|(number, row)| {
+            Some((RowId::from_number(number)?, &row.key, row.value.as_ref()?))
+        })
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RowId, &K, &V)> + Clone {
+        self.iter_from(0)
+    }
+
+    /// Files every row anew under another seed; rows stay where they are.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.seed = seed;
+        self.heads.as_flattened_mut().fill(None);
+        for number in 0..self.rows.len() as u16 {
+            let Some(id) = RowId::from_number(number) else { return };
+            let Some(row) = self.rows.get(id.index()).filter(|row| row.value.is_some()) else {
+                continue;
+            };
+            let bucket = self.bucket(&row.key);
+            let Some(head) = self.heads.as_flattened_mut().get_mut(bucket) else { return };
+            let Some(row) = self.rows.get_mut(id.index()) else { return };
+            row.next = head.replace(id);
+        }
+    }
+
+    /// True if every taken row is found under its key, in as many steps as rows at the most, and
+    /// every other row is in the free list.
+    pub(crate) fn is_sound(&self) -> bool {
+        let taken = self.iter().count();
+        let filed = self.iter().all(|(id, key, _)| {
+            let head = self.heads.as_flattened().get(self.bucket(key)).copied().flatten();
+            self.chain(head).take(taken).any(|other| other == id)
+        });
+        let free = self.chain(self.free).take(N).filter(|&id| self.get(id).is_none()).count();
+        filed && taken == self.len.into() && taken.checked_add(free) == Some(self.rows.len())
+    }
+
+    fn chain(&self, head: Option<RowId>) -> impl Iterator<Item = RowId> {
+        core::iter::successors(head, |id| self.rows.get(id.index())?.next)
+    }
+
+    /// The hash's share of the heads: any number of them, without a division.
+    #[inline]
+    fn bucket(&self, key: &K) -> usize {
+        let mut hasher = KeyHasher::new(self.seed);
+        key.hash(&mut hasher);
+        let heads = self.heads.as_flattened().len() as u64;
+        (hasher.finish().wrapping_mul(heads) >> 32) as usize
+    }
+}

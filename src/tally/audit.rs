@@ -1,0 +1,181 @@
+//! The audit: every count once more, from the rows.
+
+use core::fmt;
+use core::hash::Hash;
+
+use super::Tally;
+use crate::{Counter, Counts, DateTime, Of, OutOfRange, RunState};
+
+/// The first invariant an [`audit`](Tally::audit) found broken. No call of the library leads here;
+/// a bit that flipped in memory may.
+///
+/// ```
+/// use runtally::{Counter, Of, RunState, Violation};
+/// let violation = Violation::Count {
+///     counter: Counter { of: Of::Devices, state: RunState::Fail },
+///     kept: 3,
+///     counted: 2,
+/// };
+/// assert_eq!(violation.to_string(), "failedDeviceCount is kept as 3 live, but 2 rows say so");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Violation {
+    /// A row cannot be found under its key, or the rows do not add up to the number kept.
+    Table {
+        /// The devices' table or the users'.
+        of: Of,
+    },
+    /// A user's chain of devices does not hold that user's devices, all of them.
+    Chain,
+    /// A live count of the summary is not the number of rows.
+    Count {
+        /// The counter.
+        counter: Counter,
+        /// Reported - carried.
+        kept: u32,
+        /// The rows that are in this state.
+        counted: u32,
+    },
+    /// A live count of one user is not the number of that user's device rows.
+    UserCount {
+        /// The counter, among the user's.
+        counter: Counter,
+        /// What the user's row keeps.
+        kept: u32,
+        /// The user's device rows that are in this state.
+        counted: u32,
+    },
+    /// Carried counts are above reported ones, or a sum passes [`Counts::MAX`].
+    Carried {
+        /// The counter.
+        counter: Counter,
+    },
+    /// The last run is earlier than the latest row's.
+    LastRun {
+        /// The latest date-time of a row.
+        latest: DateTime,
+    },
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table { of: Of::Devices } => f.write_str("the table of devices is not sound"),
+            Self::Table { of: Of::Users } => f.write_str("the table of users is not sound"),
+            Self::Chain => f.write_str("a user's chain does not hold all of that user's devices"),
+            Self::Count { counter, kept, counted } => {
+                write!(f, "{counter} is kept as {kept} live, but {counted} rows say so")
+            }
+            Self::UserCount { counter, kept, counted } => {
+                write!(f, "{counter} of a user is kept as {kept} live, but {counted} rows say so")
+            }
+            Self::Carried { counter } => {
+                write!(f, "{counter} carries more than it reports, or passes {}", Counts::MAX)
+            }
+            Self::LastRun { latest } => {
+                write!(f, "the last run is earlier than a row's, {latest}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Violation {}
+
+impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    /// Counts everything once more from the rows and compares.
+    ///
+    /// Looks through every row, and through the chains of the tables. Meant for tests, for a
+    /// self-test at start-up and for after a restore.
+    ///
+    /// # Errors
+    ///
+    /// The first invariant that does not hold.
+    ///
+    /// ```
+    /// let tally: runtally::Tally<u16, u16, 8, 8> = runtally::Tally::new();
+    /// assert_eq!(tally.audit(), Ok(()));
+    /// ```
+    pub fn audit(&self) -> Result<(), Violation> {
+        for (of, sound) in
+            [(Of::Devices, self.devices.is_sound()), (Of::Users, self.users.is_sound())]
+        {
+            if !sound {
+                return Err(Violation::Table { of });
+            }
+        }
+        self.audit_devices()?;
+        self.audit_users()
+    }
+
+    fn audit_devices(&self) -> Result<(), Violation> {
+        let mut counted = Counts::ZERO;
+        let mut latest = None;
+        for (_, _, record) in self.devices.iter() {
+            // At most 65 534 rows, so this has room.
+            let _ = counted.enter(record.stamp.state());
+            latest = latest.max(Some(record.stamp.at()));
+        }
+        let (reported, carried) = (&self.summary.devices, &self.carried.devices);
+        compare(Of::Devices, reported, carried, &counted)?;
+        match latest {
+            Some(latest) if self.summary.last_run < Some(latest) => {
+                Err(Violation::LastRun { latest })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn audit_users(&self) -> Result<(), Violation> {
+        let mut counted = Counts::ZERO;
+        let mut chained = 0usize;
+        for (id, _, user) in self.users.iter() {
+            let mut devices = Counts::ZERO;
+            for (_, _, record) in self.chain(user.first) {
+                if record.user != Some(id) {
+                    return Err(Violation::Chain);
+                }
+                let _ = devices.enter(record.stamp.state());
+                chained = chained.saturating_add(1);
+            }
+            let live = user.live();
+            if let Some(state) = RunState::ALL.into_iter().find(|&at| live[at] != devices[at]) {
+                return Err(Violation::UserCount {
+                    counter: Counter { of: Of::Devices, state },
+                    kept: live[state],
+                    counted: devices[state],
+                });
+            }
+            user.carried.checked_add(&devices).map_err(|error| Violation::Carried {
+                counter: Counter { of: Of::Devices, state: error.state },
+            })?;
+            if let Some(state) = user.state() {
+                let _ = counted.enter(state);
+            }
+        }
+        if chained != self.devices.iter().filter(|(_, _, record)| record.user.is_some()).count() {
+            return Err(Violation::Chain);
+        }
+        compare(Of::Users, &self.summary.users, &self.carried.users, &counted)
+    }
+}
+
+/// Reported = carried + live, all in range, and live = counted.
+fn compare(of: Of, reported: &Counts, carried: &Counts, counted: &Counts) -> Result<(), Violation> {
+    let excess =
+        |error: OutOfRange| Violation::Carried { counter: Counter { of, state: error.state } };
+    let live = reported.checked_sub(carried).map_err(excess)?;
+    carried.checked_add(counted).map_err(excess)?;
+    for state in RunState::ALL {
+        let (kept, counted) = (live[state], counted[state]);
+        if kept != counted {
+            return Err(Violation::Count { counter: Counter { of, state }, kept, counted });
+        }
+    }
+    Ok(())
+}

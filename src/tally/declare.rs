@@ -1,0 +1,187 @@
+//! Writing totals: what a Graph client declares.
+
+use core::hash::Hash;
+
+use super::record::UserRecord;
+use super::{Tally, move_users};
+use crate::{Counter, Counts, DateTime, Of, Refusal, RunState, Summary};
+
+impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    /// Declares the summary's reported totals. A read returns exactly what was written; each later
+    /// event moves the numbers by one. To write some of the totals, start from
+    /// [`summary`](Self::summary).
+    ///
+    /// The tally stores the difference, carried = written - live. The last run may be earlier than
+    /// it was, but not earlier than a row; to find that, all rows are looked through.
+    ///
+    /// # Errors
+    ///
+    /// The tally is then as it was.
+    ///
+    /// - [`Refusal::BelowLive`]: a count is below the number of rows counted here.
+    /// - [`Refusal::BeforeRow`]: the last run is earlier than the latest row's date-time.
+    ///
+    /// ```
+    /// use runtally::{Counts, Event, RunState, Summary, Tally};
+    ///
+    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// let event = Event { device: 7, user: None, state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
+    /// tally.apply(&event)?;
+    ///
+    /// let mut written = *tally.summary();
+    /// written.devices = Counts::ZERO.with(RunState::Success, 5)?;
+    /// tally.declare(&written)?;
+    /// assert_eq!(tally.summary(), &written);
+    ///
+    /// tally.apply(&Event { device: 8, ..event })?;
+    /// assert_eq!(tally.summary().devices[RunState::Success], 6);
+    ///
+    /// let refusal = tally.declare(&Summary::ZERO).unwrap_err();
+    /// assert_eq!(refusal.to_string(), "successfulDeviceCount was declared as 0, but 2 are counted here");
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn declare(&mut self, written: &Summary) -> Result<(), Refusal> {
+        let (devices, users) = self.live();
+        let devices = carried(Of::Devices, &written.devices, &devices)?;
+        let users = carried(Of::Users, &written.users, &users)?;
+        let latest = self.devices.iter().map(|(_, _, record)| record.stamp.at()).max();
+        not_before(Of::Devices, written.last_run, latest)?;
+
+        self.summary = *written;
+        self.carried.devices = devices;
+        self.carried.users = users;
+        Ok(())
+    }
+
+    /// Declares a user's reported device counts and last update. The user's row stays until
+    /// [`undeclare_user`](Self::undeclare_user), even without devices. Declaring again replaces
+    /// what was declared, and the spelling of the key with it.
+    ///
+    /// # Errors
+    ///
+    /// The tally is then as it was.
+    ///
+    /// - [`Refusal::UsersFull`]: the user is not known, and no row is free.
+    /// - [`Refusal::BelowLive`]: a count is below the number of the user's device rows.
+    /// - [`Refusal::BeforeRow`]: the last update is earlier than that of one of the user's devices.
+    /// - [`Refusal::Overflow`]: the user's run state becomes one whose counter stands at
+    ///   [`Counts::MAX`].
+    ///
+    /// ```
+    /// use runtally::{Counts, RunState, Tally};
+    ///
+    /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
+    /// let counts = Counts::ZERO.with(RunState::Success, 5)?.with(RunState::Fail, 1)?;
+    /// tally.declare_user(&"ada", counts, "2026-11-21T09:30Z".parse()?)?;
+    /// assert_eq!(tally.summary().users[RunState::Fail], 1);
+    /// assert_eq!(tally.summary().devices[RunState::Fail], 0); // those are the summary's own
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn declare_user(
+        &mut self,
+        user: &U,
+        written: Counts,
+        last_update: DateTime,
+    ) -> Result<(), Refusal> {
+        let known = self.users.find(user);
+        if known.is_none() && self.users.is_full() {
+            return Err(Refusal::UsersFull { capacity: self.users.len() });
+        }
+        let mut record = self.user_record(known);
+        let before = record.state();
+        record.carried = carried(Of::Devices, &written, &record.live())?;
+        not_before(Of::Users, Some(last_update), self.latest_of(&record))?;
+        record.carried_update = Some(last_update);
+        record.declared = true;
+        self.summary.users = move_users(self.summary.users, &[(before, record.state())])?;
+
+        match known.and_then(|id| Some((id, self.users.value_mut(id)?))) {
+            Some((id, known)) => {
+                *known = record;
+                self.users.respell(id, user.clone());
+            }
+            None => {
+                self.users.insert(user.clone(), record);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a user's declaration back: carried counts, retired devices among them, become zero.
+    /// The row stays while it has devices, under `user`'s spelling. `Ok(false)` if the user was
+    /// not declared; then nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Overflow`] if the user's run state falls to one whose counter stands at
+    /// [`Counts::MAX`]. The tally is then as it was.
+    ///
+    /// ```
+    /// use runtally::{Counts, RunState, Tally};
+    ///
+    /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
+    /// let counts = Counts::ZERO.with(RunState::Success, 5)?;
+    /// tally.declare_user(&"ada", counts, "2026-11-21T09:30Z".parse()?)?;
+    /// assert_eq!(tally.undeclare_user(&"ada"), Ok(true));
+    /// assert_eq!(tally.undeclare_user(&"ada"), Ok(false));
+    /// assert_eq!(tally.summary().users.total(), 0);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn undeclare_user(&mut self, user: &U) -> Result<bool, Refusal> {
+        let Some(id) = self.users.find(user) else { return Ok(false) };
+        let mut record = self.user_record(Some(id));
+        if !record.declared {
+            return Ok(false);
+        }
+        let before = record.state();
+        record.carried = Counts::ZERO;
+        record.carried_update = None;
+        record.declared = false;
+        self.summary.users = move_users(self.summary.users, &[(before, record.state())])?;
+
+        if record.first.is_none() {
+            self.users.remove(id);
+        } else if let Some(known) = self.users.value_mut(id) {
+            *known = record;
+            self.users.respell(id, user.clone());
+        }
+        Ok(true)
+    }
+
+    /// The counts of the rows alone.
+    pub(super) fn live(&self) -> (Counts, Counts) {
+        // Carried is never above reported: that is what `carried` below checks.
+        let live = |reported: &Counts, carried| reported.checked_sub(carried).unwrap_or_default();
+        (
+            live(&self.summary.devices, &self.carried.devices),
+            live(&self.summary.users, &self.carried.users),
+        )
+    }
+
+    fn user_record(&self, id: Option<crate::table::RowId>) -> UserRecord {
+        id.and_then(|id| self.users.get(id)).map(|(_, record)| *record).unwrap_or_default()
+    }
+}
+
+/// What is left to carry of a declared total.
+fn carried(of: Of, written: &Counts, live: &Counts) -> Result<Counts, Refusal> {
+    written.checked_sub(live).map_err(|error| {
+        let state: RunState = error.state;
+        Refusal::BelowLive {
+            counter: Counter { of, state },
+            written: written[state],
+            live: live[state],
+        }
+    })
+}
+
+fn not_before(of: Of, written: Option<DateTime>, latest: Option<DateTime>) -> Result<(), Refusal> {
+    match latest {
+        Some(latest) if written < Some(latest) => Err(Refusal::BeforeRow { of, written, latest }),
+        _ => Ok(()),
+    }
+}

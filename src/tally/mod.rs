@@ -1,0 +1,579 @@
+//! The state machine: apply, remove, retire, declare, summary, audit.
+
+mod audit;
+mod declare;
+mod read;
+mod record;
+mod refusal;
+
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::Hash;
+
+pub use audit::Violation;
+pub use read::UserRow;
+pub use refusal::Refusal;
+
+use record::{DeviceRecord, Stamp, UserRecord};
+
+use crate::table::{RowId, Table};
+use crate::{Counts, Event, Of, Overflow, RunState, Summary};
+
+/// The last state of every device and user of one roll-out, and the counts over them.
+///
+/// `D` and `U` name a device and a user; `DEVICES` and `USERS` are the rows there is room for, any
+/// number from 1 to 65 534. An empty tally is all zero bytes, so a `static` one lives in `.bss`.
+///
+/// Events may come late, twice and in any order: the tally is a function of the set of events, not
+/// of their sequence, for as long as there is room for all devices and users.
+///
+/// ```
+/// use runtally::{Event, Outcome, RunState, Tally};
+///
+/// let mut tally: Tally<u16, u16, 64, 16> = Tally::new();
+/// let pending = Event { device: 7, user: Some(1), state: RunState::Pending, at: "2026-11-21T09:30:00Z".parse()? };
+/// let success = Event { state: RunState::Success, at: "2026-11-21T09:45:00Z".parse()?, ..pending };
+///
+/// assert_eq!(tally.apply(&success)?, Outcome::Applied { before: None });
+/// assert_eq!(tally.apply(&pending)?, Outcome::Stale); // came late, changes nothing
+/// assert_eq!(tally.apply(&success)?, Outcome::Duplicate);
+/// assert_eq!(tally.summary().devices[RunState::Success], 1);
+/// assert_eq!(tally.summary().users[RunState::Success], 1);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Tally<D, U, const DEVICES: usize, const USERS: usize> {
+    /// Reported: carried + live.
+    summary: Summary,
+    carried: Carried,
+    devices: Table<D, DeviceRecord, DEVICES>,
+    users: Table<U, UserRecord, USERS>,
+}
+
+/// The share of a summary that is counted by declaration, not from rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Carried {
+    devices: Counts,
+    users: Counts,
+}
+
+/// What an event came to.
+///
+/// ```
+/// use runtally::{Event, Outcome, RunState, Tally};
+///
+/// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+/// let event = Event { device: 7, user: None, state: RunState::Pending, at: "2026-11-21T09:30Z".parse()? };
+/// assert_eq!(tally.apply(&event)?, Outcome::Applied { before: None });
+/// assert_eq!(tally.apply(&event)?, Outcome::Duplicate);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use = "a stale or duplicate event changed nothing"]
+pub enum Outcome {
+    /// The event is now what is recorded of the device.
+    Applied {
+        /// The state recorded before, if the device was known.
+        before: Option<RunState>,
+    },
+    /// The event is the one recorded; nothing changed.
+    Duplicate,
+    /// A greater event is recorded; nothing changed.
+    Stale,
+}
+
+/// What an event will come to, worked out before anything changes.
+enum Plan {
+    Apply(Change),
+    Duplicate,
+    Stale,
+}
+
+/// All that a replacing event changes beside the device's own row.
+struct Change {
+    /// The device's row, `None` for a new device.
+    row: Option<RowId>,
+    stamp: Stamp,
+    before: Option<RunState>,
+    user: UserChange,
+    /// The summary afterwards.
+    summary: Summary,
+}
+
+/// What an event means for the users of its device.
+enum UserChange {
+    /// The device stays with its user, or without one.
+    Stays(Option<RowId>),
+    /// The device leaves a user, comes to one, or both; `to` is `None` for no user and for one
+    /// without a row yet.
+    Moves { from: Option<RowId>, to: Option<RowId> },
+}
+
+impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    /// An empty tally: no rows, nothing carried, no run.
+    ///
+    /// ```
+    /// use runtally::{Summary, Tally};
+    ///
+    /// // Any capacity from 1 to 65 534, and N means N.
+    /// static TALLY: Tally<u16, u16, 500, 33> = Tally::new();
+    /// assert_eq!(TALLY.summary(), &Summary::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            summary: Summary::ZERO,
+            carried: Carried { devices: Counts::ZERO, users: Counts::ZERO },
+            devices: Table::new(),
+            users: Table::new(),
+        }
+    }
+
+    /// The counts and the last run, always up to date: reported = carried + live. Costs nothing.
+    ///
+    /// ```
+    /// use runtally::{Event, RunState, Tally};
+    ///
+    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?;
+    /// assert_eq!(tally.summary().devices[RunState::Fail], 1);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Takes one event into account, in constant time. Only where a device leaves one user for
+    /// another are the devices of the former looked through.
+    ///
+    /// The events of one device are ordered by date-time (instant, then offset), severity of
+    /// state, and user, no user being lowest. A greater event replaces the recorded one, an equal
+    /// one is a duplicate, a smaller one is stale.
+    ///
+    /// # Errors
+    ///
+    /// The tally is then as it was.
+    ///
+    /// - [`Refusal::DevicesFull`], [`Refusal::UsersFull`]: a new device or user, and no row free.
+    /// - [`Refusal::Overflow`], [`Refusal::UserOverflow`]: a counter stands at [`Counts::MAX`],
+    ///   which takes declared counts near that limit.
+    ///
+    /// ```
+    /// use runtally::{Event, Outcome, RunState, Tally};
+    ///
+    /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
+    /// let event = Event { device: 7, user: Some("ada"), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// assert_eq!(tally.apply(&event)?, Outcome::Applied { before: None });
+    ///
+    /// // The device changes hands: so does its count.
+    /// let event = Event { user: Some("bob"), at: "2026-11-21T09:31Z".parse()?, ..event };
+    /// assert_eq!(tally.apply(&event)?, Outcome::Applied { before: Some(RunState::Fail) });
+    /// assert!(tally.user(&"ada").is_none());
+    /// assert_eq!(tally.summary().users[RunState::Fail], 1);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn apply(&mut self, event: &Event<D, U>) -> Result<Outcome, Refusal> {
+        self.apply_to(self.devices.find(&event.device), event)
+    }
+
+    /// Like [`apply`](Self::apply), looking in one row first: what it costs then is what a plain
+    /// array costs. If another device is kept there by now, the event's own row is found.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`apply`](Self::apply).
+    ///
+    /// ```
+    /// use runtally::{Event, RunState, Tally};
+    ///
+    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// let event = Event { device: 7, user: None, state: RunState::Pending, at: "2026-11-21T09:30Z".parse()? };
+    /// tally.apply(&event)?;
+    /// let row = tally.find(&7).expect("just applied");
+    /// tally.apply_at(row, &Event { state: RunState::Success, ..event })?;
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn apply_at(&mut self, row: RowId, event: &Event<D, U>) -> Result<Outcome, Refusal> {
+        match self.devices.get(row) {
+            Some((device, _)) if *device == event.device => self.apply_to(Some(row), event),
+            _ => self.apply(event),
+        }
+    }
+
+    /// What [`apply`](Self::apply) would come to; changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`apply`](Self::apply).
+    ///
+    /// ```
+    /// use runtally::{Event, Outcome, RunState, Summary, Tally};
+    ///
+    /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// let event = Event { device: 7, user: None, state: RunState::Pending, at: "2026-11-21T09:30Z".parse()? };
+    /// assert_eq!(tally.check(&event)?, Outcome::Applied { before: None });
+    /// assert_eq!(tally.summary(), &Summary::ZERO);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn check(&self, event: &Event<D, U>) -> Result<Outcome, Refusal> {
+        Ok(match self.plan(self.devices.find(&event.device), event)? {
+            Plan::Apply(change) => Outcome::Applied { before: change.before },
+            Plan::Duplicate => Outcome::Duplicate,
+            Plan::Stale => Outcome::Stale,
+        })
+    }
+
+    /// Un-counts a device and frees its row; `None` if it is not known. The event recorded comes
+    /// back. An event of the device that arrives afterwards, however old, counts it again.
+    ///
+    /// The devices of the same user are looked through.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Overflow`] if the user's run state falls to one whose counter stands at
+    /// [`Counts::MAX`]. The tally is then as it was.
+    ///
+    /// ```
+    /// use runtally::{Event, RunState, Summary, Tally};
+    ///
+    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// tally.apply(&event)?;
+    /// assert_eq!(tally.remove(&7)?, Some(event));
+    /// assert_eq!(tally.remove(&7)?, None);
+    /// assert_eq!(tally.summary().devices.total(), 0);
+    /// assert_eq!(tally.summary().users.total(), 0);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn remove(&mut self, device: &D) -> Result<Option<Event<D, U>>, Refusal> {
+        let Some((row, record)) = self.recorded(device) else { return Ok(None) };
+        let event = self.view(device, &record).cloned();
+        let state = event.state;
+
+        let mut summary = self.summary;
+        summary.devices.leave(state);
+        if let Some((_, user)) = record.user.and_then(|user| self.users.get(user)) {
+            let after = user.state_after(Some(state), None);
+            summary.users = move_users(summary.users, &[(user.state(), after)])?;
+        }
+
+        self.summary = summary;
+        if let Some(user) = record.user {
+            self.unlink(row, user, state);
+        }
+        self.devices.remove(row);
+        Ok(Some(event))
+    }
+
+    /// Frees a device's row without changing the summary: its count becomes carried, for the
+    /// device and for its user. `None` if the device is not known; else the event recorded.
+    ///
+    /// The user keeps the device's last update as well. The devices of the same user are looked
+    /// through. An event of the device that arrives afterwards counts it a second time, so retire
+    /// a device only when it will not report again.
+    ///
+    /// ```
+    /// use runtally::{Event, RunState, Tally};
+    ///
+    /// let mut tally: Tally<u16, u16, 1, 8> = Tally::new();
+    /// let event = Event { device: 7, user: Some(1), state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
+    /// tally.apply(&event)?;
+    /// tally.retire(&7);
+    /// assert_eq!(tally.summary().devices[RunState::Success], 1);
+    ///
+    /// // There is room for another device now.
+    /// tally.apply(&Event { device: 8, ..event })?;
+    /// assert_eq!(tally.summary().devices[RunState::Success], 2);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn retire(&mut self, device: &D) -> Option<Event<D, U>> {
+        let (row, record) = self.recorded(device)?;
+        let event = self.view(device, &record).cloned();
+
+        // Carried + 1, live - 1: reported, and with it every limit, stays as it is.
+        self.carried.devices.enter(event.state).ok()?;
+        if let Some(user) = record.user {
+            if let Some(user) = self.users.value_mut(user) {
+                user.carried.enter(event.state).ok()?;
+                user.carried_update = user.carried_update.max(Some(event.at));
+            }
+            self.unlink(row, user, event.state);
+        }
+        self.devices.remove(row);
+        Some(event)
+    }
+
+    /// Puts the tables' hash under another seed. Rows keep their numbers.
+    ///
+    /// Someone who may choose the keys may choose ones that all fall into one bucket, which turns
+    /// constant time into a walk through them all. Where that matters, seed the tally at start-up
+    /// with a number nobody outside knows; a seed of 0 is what [`new`](Self::new) has.
+    ///
+    /// ```
+    /// use runtally::Tally;
+    ///
+    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// tally.reseed(0x5EED_0F_7155); // from the random number generator
+    /// ```
+    pub fn reseed(&mut self, seed: u64) {
+        self.devices.reseed(seed);
+        self.users.reseed(seed);
+    }
+
+    #[inline]
+    fn apply_to(&mut self, row: Option<RowId>, event: &Event<D, U>) -> Result<Outcome, Refusal> {
+        let result = match self.plan(row, event) {
+            Ok(Plan::Apply(change)) => {
+                let before = change.before;
+                self.commit(event, change);
+                Ok(Outcome::Applied { before })
+            }
+            Ok(Plan::Duplicate) => Ok(Outcome::Duplicate),
+            Ok(Plan::Stale) => Ok(Outcome::Stale),
+            Err(refusal) => Err(refusal),
+        };
+        #[cfg(feature = "defmt")]
+        log(event.state, &result);
+        result
+    }
+
+    /// The order rule, the limits and the capacities: everything that may say no.
+    #[inline]
+    fn plan(&self, row: Option<RowId>, event: &Event<D, U>) -> Result<Plan, Refusal> {
+        let stamp = Stamp::new(event.at, event.state);
+        let record = row.and_then(|row| self.devices.get(row)).map(|(_, record)| record);
+        let from = record.and_then(|record| record.user);
+        let owner = from.and_then(|user| self.users.get(user));
+
+        let before = match record {
+            Some(record) => {
+                let order = stamp
+                    .cmp(&record.stamp)
+                    .then_with(|| event.user.as_ref().cmp(&owner.map(|(user, _)| user)));
+                match order {
+                    Ordering::Less => return Ok(Plan::Stale),
+                    Ordering::Equal => return Ok(Plan::Duplicate),
+                    Ordering::Greater => Some(record.stamp.state()),
+                }
+            }
+            None if self.devices.is_full() => {
+                return Err(Refusal::DevicesFull { capacity: self.devices.len() });
+            }
+            None => None,
+        };
+
+        let mut summary = self.summary;
+        summary.last_run = summary.last_run.max(Some(event.at));
+        if before != Some(event.state) {
+            if let Some(before) = before {
+                summary.devices.leave(before);
+            }
+            summary.devices.enter(event.state).map_err(|error| error.of(Of::Devices))?;
+        }
+
+        let user = if event.user.as_ref() == owner.map(|(user, _)| user) {
+            if let Some((_, owner)) = owner
+                && before != Some(event.state)
+            {
+                owner.check_room(event.state)?;
+                let after = owner.state_after(before, Some(event.state));
+                summary.users = move_users(summary.users, &[(owner.state(), after)])?;
+            }
+            UserChange::Stays(from)
+        } else {
+            let (users, change) = self.plan_move(event, before, from)?;
+            summary.users = users;
+            change
+        };
+        Ok(Plan::Apply(Change { row, stamp, before, user, summary }))
+    }
+
+    /// The users' share of a plan, where the device's user is another one than recorded.
+    fn plan_move(
+        &self,
+        event: &Event<D, U>,
+        before: Option<RunState>,
+        from: Option<RowId>,
+    ) -> Result<(Counts, UserChange), Refusal> {
+        let owner = from.and_then(|from| self.users.get(from)).map(|(_, owner)| owner);
+        let to = event.user.as_ref().and_then(|user| self.users.find(user));
+        let heir = to.and_then(|to| self.users.get(to)).map(|(_, heir)| heir);
+
+        if let Some(heir) = heir {
+            heir.check_room(event.state)?;
+        } else if event.user.is_some() && self.users.is_full() {
+            // The row that the former user leaves behind would do.
+            let freed = owner.is_some_and(|owner| !owner.is_kept() && owner.devices() == 1);
+            if !freed {
+                return Err(Refusal::UsersFull { capacity: self.users.len() });
+            }
+        }
+
+        let left = owner.map(|owner| (owner.state(), owner.state_after(before, None)));
+        let joined = match heir {
+            Some(heir) => Some((heir.state(), heir.state_after(None, Some(event.state)))),
+            None => event.user.as_ref().map(|_| (None, Some(event.state))),
+        };
+        let moves = [left.unwrap_or_default(), joined.unwrap_or_default()];
+        let users = move_users(self.summary.users, &moves)?;
+        Ok((users, UserChange::Moves { from, to }))
+    }
+
+    /// Carries out a plan. Nothing here can refuse: the plan has asked every question.
+    #[inline]
+    fn commit(&mut self, event: &Event<D, U>, change: Change) {
+        let Change { row, stamp, before, user, summary } = change;
+        let row = if let Some(row) = row {
+            if let Some(record) = self.devices.value_mut(row) {
+                record.stamp = stamp;
+            }
+            row
+        } else {
+            let record = DeviceRecord { stamp, user: None, sibling: None };
+            let Some(row) = self.devices.insert(event.device.clone(), record) else { return };
+            row
+        };
+        self.summary = summary;
+        match user {
+            UserChange::Stays(None) => {}
+            UserChange::Stays(Some(user)) => {
+                if let (Some(user), Some(before)) = (self.users.value_mut(user), before) {
+                    user.leave(before);
+                    user.enter(event.state);
+                }
+            }
+            UserChange::Moves { from, to } => {
+                if let (Some(from), Some(before)) = (from, before) {
+                    self.unlink(row, from, before);
+                }
+                if let Some(user) = &event.user {
+                    self.link(row, to, user, event.state);
+                }
+            }
+        }
+    }
+
+    /// Takes a device out of its user's chain, and the user's row out of the table if nothing
+    /// keeps it.
+    fn unlink(&mut self, device: RowId, from: RowId, state: RunState) {
+        let Some(record) = self.devices.value_mut(device) else { return };
+        record.user = None;
+        let next = record.sibling.take();
+        let Some(user) = self.users.value_mut(from) else { return };
+        user.leave(state);
+
+        let mut link = &mut user.first;
+        while *link != Some(device) {
+            let Some(before) = *link else { return };
+            let Some(record) = self.devices.value_mut(before) else { return };
+            link = &mut record.sibling;
+        }
+        *link = next;
+
+        if user.first.is_none() && !user.is_kept() {
+            self.users.remove(from);
+        }
+    }
+
+    /// Puts a device at the head of a user's chain; `to` is `None` for a user without a row.
+    fn link(&mut self, device: RowId, to: Option<RowId>, user: &U, state: RunState) {
+        let Some(to) = to.or_else(|| self.users.insert(user.clone(), UserRecord::default())) else {
+            return;
+        };
+        let Some(user) = self.users.value_mut(to) else { return };
+        user.enter(state);
+        let sibling = user.first.replace(device);
+        if let Some(record) = self.devices.value_mut(device) {
+            record.user = Some(to);
+            record.sibling = sibling;
+        }
+    }
+}
+
+impl<D, U, const DEVICES: usize, const USERS: usize> Default for Tally<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Two tallies are equal if they keep the same of the same devices and users, in whatever rows.
+impl<D, U, const DEVICES: usize, const USERS: usize> PartialEq for Tally<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    fn eq(&self, other: &Self) -> bool {
+        self.summary == other.summary
+            && self.carried == other.carried
+            && self.devices.len() == other.devices.len()
+            && self.users.len() == other.users.len()
+            && self.devices().all(|event| other.device(event.device) == Some(event))
+            && self.users().all(|user| other.user(user.user) == Some(user))
+    }
+}
+
+impl<D, U, const DEVICES: usize, const USERS: usize> fmt::Debug for Tally<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash + fmt::Debug,
+    U: Clone + Ord + Hash + fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct List<I>(I);
+        impl<I: Iterator<Item: fmt::Debug> + Clone> fmt::Debug for List<I> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_list().entries(self.0.clone()).finish()
+            }
+        }
+        f.debug_struct("Tally")
+            .field("summary", &self.summary)
+            .field("carried", &self.carried)
+            .field("devices", &List(self.devices()))
+            .field("users", &List(self.users()))
+            .finish()
+    }
+}
+
+/// Moves users between run states. All leave before any enters, so that only the outcome can pass
+/// a limit.
+#[inline]
+fn move_users(
+    mut users: Counts,
+    moves: &[(Option<RunState>, Option<RunState>)],
+) -> Result<Counts, Overflow> {
+    for (before, after) in moves {
+        if let Some(before) = before
+            && Some(before) != after.as_ref()
+        {
+            users.leave(*before);
+        }
+    }
+    for (before, after) in moves {
+        if let Some(after) = after
+            && Some(after) != before.as_ref()
+        {
+            users.enter(*after).map_err(|error| error.of(Of::Users))?;
+        }
+    }
+    Ok(users)
+}
+
+#[cfg(feature = "defmt")]
+fn log(state: RunState, result: &Result<Outcome, Refusal>) {
+    match result {
+        Ok(Outcome::Applied { before }) => defmt::debug!("applied: {} -> {}", before, state),
+        Ok(outcome) => defmt::trace!("{}: {}", outcome, state),
+        Err(refusal) => defmt::warn!("refused {}: {}", state, refusal),
+    }
+}
