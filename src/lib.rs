@@ -20,6 +20,8 @@ extern crate std;
 
 mod counts;
 mod event;
+#[cfg(feature = "graph")]
+pub mod graph;
 mod state;
 mod summary;
 mod table;

@@ -1,0 +1,86 @@
+//! The properties of the resources: their names, stated once, and the longest JSON of each.
+
+use super::{Error, Reason};
+use crate::{Counter, Of, RunState};
+
+/// One property of a resource.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Property {
+    Type,
+    Id,
+    DeviceName,
+    OsVersion,
+    Upn,
+    InternalVersion,
+    LastStateUpdate,
+    ConfigurationState,
+    ConfigurationOutput,
+    ConfigurationError,
+    AssignmentFilterIds,
+    UserId,
+    UserEmail,
+    UserName,
+    LastRun,
+    RunState,
+    ResultMessage,
+    ErrorCode,
+    ErrorDescription,
+    SuccessDevices,
+    ErrorDevices,
+    SuccessUsers,
+    ErrorUsers,
+    Count(Counter),
+}
+
+/// The order in which the wire lists the counters.
+pub(super) const WIRE_ORDER: [RunState; 6] = [
+    RunState::Success,
+    RunState::Fail,
+    RunState::Pending,
+    RunState::ScriptError,
+    RunState::NotApplicable,
+    RunState::Unknown,
+];
+
+impl Property {
+    /// The longest name, in bytes: `notApplicableDeviceCount`.
+    pub(super) const MAX_NAME: usize = 24;
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Type => "@odata.type",
+            Self::Id => "id",
+            Self::DeviceName => "deviceName",
+            Self::OsVersion => "osVersion",
+            Self::Upn => "upn",
+            Self::InternalVersion => "internalVersion",
+            Self::LastStateUpdate => "lastStateUpdateDateTime",
+            Self::ConfigurationState => "configurationState",
+            Self::ConfigurationOutput => "configurationOutput",
+            Self::ConfigurationError => "configurationError",
+            Self::AssignmentFilterIds => "assignmentFilterIds",
+            Self::UserId => "userId",
+            Self::UserEmail => "userEmail",
+            Self::UserName => "userName",
+            Self::LastRun => "lastRunDateTime",
+            Self::RunState => "runState",
+            Self::ResultMessage => "resultMessage",
+            Self::ErrorCode => "errorCode",
+            Self::ErrorDescription => "errorDescription",
+            Self::SuccessDevices => "successDeviceCount",
+            Self::ErrorDevices => "errorDeviceCount",
+            Self::SuccessUsers => "successUserCount",
+            Self::ErrorUsers => "errorUserCount",
+            Self::Count(counter) => counter.name(),
+        }
+    }
+
+    pub(super) const fn count(of: Of, state: RunState) -> Self {
+        Self::Count(Counter { of, state })
+    }
+
+    /// The error when this property is required and was not given.
+    pub(super) const fn missing(self) -> Error {
+        Error { property: Some(self.name()), at: 0, reason: Reason::Missing }
+    }
+}

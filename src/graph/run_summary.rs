@@ -1,0 +1,196 @@
+//! A hardware configuration's summary.
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use uuid::Uuid;
+
+use super::json::{self, Guid, Instant};
+use super::object::{Object, Shape};
+use super::property::{Property, WIRE_ORDER};
+use super::{BufferFull, CountsUpdate, Error};
+use crate::{DateTime, Of, RunState, Summary};
+
+/// The summary of a hardware configuration: `hardwareConfigurationRunSummary`.
+///
+/// Written, `id` is left out when it is `None`, and `lastRunDateTime` is null before the first run.
+///
+/// Source: Microsoft Graph beta, `hardwareConfigurationRunSummary`.
+///
+/// ```
+/// use runtally::graph::RunSummary;
+/// use runtally::{RunState, Summary};
+///
+/// let mut summary = Summary::ZERO;
+/// summary.devices = summary.devices.with(RunState::Success, 5)?;
+/// let mut json = [0; RunSummary::MAX_JSON];
+/// let length = RunSummary { id: None, summary }.encode(&mut json)?;
+/// let json = str::from_utf8(&json[..length])?;
+/// assert!(json.contains(r#""successfulDeviceCount":5,"failedDeviceCount":0"#));
+/// assert!(json.ends_with(r#""lastRunDateTime":null}"#));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RunSummary {
+    /// Names the summary; a body that creates one need not have it.
+    #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
+    pub id: Option<Uuid>,
+    /// The counters and the last run.
+    pub summary: Summary,
+}
+
+/// What a document gives of a [`RunSummary`]: all of it to create one, some of it to change one.
+///
+/// ```
+/// use runtally::graph::RunSummaryUpdate;
+/// use runtally::{RunState, Summary};
+///
+/// let update = RunSummaryUpdate::decode(br#"{"pendingUserCount": 7, "lastRunDateTime": null}"#)?;
+/// let summary = update.apply_to(Summary::ZERO);
+/// assert_eq!(summary.users[RunState::Pending], 7);
+///
+/// let error = update.complete().unwrap_err();
+/// assert_eq!(error.to_string(), "successfulDeviceCount is missing");
+/// # Ok::<(), runtally::graph::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RunSummaryUpdate {
+    /// Names the summary.
+    #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
+    pub id: Option<Uuid>,
+    /// The device counters given.
+    pub devices: CountsUpdate,
+    /// The user counters given.
+    pub users: CountsUpdate,
+    /// The last run, if given; `Some(None)` is a null: there was none.
+    pub last_run: Option<Option<DateTime>>,
+}
+
+const fn devices(state: RunState) -> Property {
+    Property::count(Of::Devices, state)
+}
+
+const fn users(state: RunState) -> Property {
+    Property::count(Of::Users, state)
+}
+
+const SHAPE: Shape = Shape {
+    odata_type: "#microsoft.graph.hardwareConfigurationRunSummary",
+    properties: &[
+        Property::Type,
+        Property::Id,
+        devices(RunState::Success),
+        devices(RunState::Fail),
+        devices(RunState::Pending),
+        devices(RunState::ScriptError),
+        devices(RunState::NotApplicable),
+        devices(RunState::Unknown),
+        users(RunState::Success),
+        users(RunState::Fail),
+        users(RunState::Pending),
+        users(RunState::ScriptError),
+        users(RunState::NotApplicable),
+        users(RunState::Unknown),
+        Property::LastRun,
+    ],
+};
+
+impl RunSummary {
+    /// The bytes of the longest JSON of any summary.
+    pub const MAX_JSON: usize = json::object(&[
+        (Property::Type, json::plain(SHAPE.odata_type)),
+        (Property::Id, json::GUID),
+        (devices(RunState::Success), json::COUNT),
+        (devices(RunState::Fail), json::COUNT),
+        (devices(RunState::Pending), json::COUNT),
+        (devices(RunState::ScriptError), json::COUNT),
+        (devices(RunState::NotApplicable), json::COUNT),
+        (devices(RunState::Unknown), json::COUNT),
+        (users(RunState::Success), json::COUNT),
+        (users(RunState::Fail), json::COUNT),
+        (users(RunState::Pending), json::COUNT),
+        (users(RunState::ScriptError), json::COUNT),
+        (users(RunState::NotApplicable), json::COUNT),
+        (users(RunState::Unknown), json::COUNT),
+        (Property::LastRun, json::DATE_TIME),
+    ]);
+
+    /// Writes the JSON to the start of `buffer`; gives its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do.
+    pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
+        json::encode(self, buffer)
+    }
+}
+
+impl RunSummaryUpdate {
+    /// Reads what a document gives; nothing is required.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the document is not JSON as [the module](super) has it, or a value does not fit
+    /// its property.
+    pub fn decode(json: &[u8]) -> Result<Self, Error> {
+        let mut update = Self::default();
+        let mut object = Object::open(json, &SHAPE)?;
+        while let Some(property) = object.next()? {
+            match property {
+                Property::Id => update.id = Some(object.guid()?),
+                Property::Count(counter) => {
+                    let counts = match counter.of {
+                        Of::Devices => &mut update.devices,
+                        Of::Users => &mut update.users,
+                    };
+                    counts.set(counter.state, object.count()?);
+                }
+                Property::LastRun => update.last_run = Some(object.nullable_date_time()?),
+                _ => object.skip()?,
+            }
+        }
+        Ok(update)
+    }
+
+    /// The whole resource, as creating one needs it; the last run may be missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Missing`](super::Reason::Missing) for the first counter that was not given.
+    pub fn complete(&self) -> Result<RunSummary, Error> {
+        Ok(RunSummary {
+            id: self.id,
+            summary: Summary {
+                devices: self.devices.complete(Of::Devices)?,
+                users: self.users.complete(Of::Users)?,
+                last_run: self.last_run.flatten(),
+            },
+        })
+    }
+
+    /// `summary` with what was given in its place.
+    #[must_use]
+    pub fn apply_to(&self, summary: Summary) -> Summary {
+        Summary {
+            devices: self.devices.apply_to(summary.devices),
+            users: self.users.apply_to(summary.users),
+            last_run: self.last_run.unwrap_or(summary.last_run),
+        }
+    }
+}
+
+impl Serialize for RunSummary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Summary { devices, users, last_run } = &self.summary;
+        let mut object = json::open(serializer, &SHAPE)?;
+        json::given(&mut object, Property::Id, &self.id.map(Guid))?;
+        for (of, counts) in [(Of::Devices, devices), (Of::Users, users)] {
+            for state in WIRE_ORDER {
+                let name = Property::count(of, state).name();
+                object.serialize_field(name, &counts[state])?;
+            }
+        }
+        object.serialize_field(Property::LastRun.name(), &last_run.map(Instant))?;
+        object.end()
+    }
+}

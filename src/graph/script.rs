@@ -1,0 +1,280 @@
+//! A management script's resources: its summary, its events, its users.
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use uuid::Uuid;
+
+use super::json::{self, Guid, Instant};
+use super::object::{Object, Shape};
+use super::property::Property;
+use super::{BufferFull, Error, Text, Upn};
+use crate::{DateTime, Event, RunState};
+
+/// The summary of a management script: `deviceManagementScriptRunSummary`.
+///
+/// A script counts two states where a configuration counts six: success, and error for fail and
+/// script error together.
+///
+/// Written, `id` is left out when it is `None`.
+///
+/// Source: Microsoft Graph beta, `deviceManagementScriptRunSummary`.
+///
+/// ```
+/// use runtally::graph::ScriptRunSummary;
+///
+/// let summary = ScriptRunSummary::decode(
+///     br#"{"successDeviceCount":2,"errorDeviceCount":0,"successUserCount":0,"errorUserCount":14}"#,
+/// )?;
+/// assert_eq!(summary.error_users, 14);
+/// # Ok::<(), runtally::graph::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ScriptRunSummary {
+    /// Names the summary; a body that declares one need not have it.
+    #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
+    pub id: Option<Uuid>,
+    /// The devices on which the script succeeded.
+    pub success_devices: u32,
+    /// The devices on which the script failed or broke.
+    pub error_devices: u32,
+    /// The users for whom the script succeeded.
+    pub success_users: u32,
+    /// The users for whom the script failed or broke.
+    pub error_users: u32,
+}
+
+const SUMMARY: Shape = Shape {
+    odata_type: "#microsoft.management.services.api.deviceManagementScriptRunSummary",
+    properties: &[
+        Property::Type,
+        Property::Id,
+        Property::SuccessDevices,
+        Property::ErrorDevices,
+        Property::SuccessUsers,
+        Property::ErrorUsers,
+    ],
+};
+
+impl ScriptRunSummary {
+    /// The bytes of the longest JSON of any summary.
+    pub const MAX_JSON: usize = json::object(&[
+        (Property::Type, json::plain(SUMMARY.odata_type)),
+        (Property::Id, json::GUID),
+        (Property::SuccessDevices, json::COUNT),
+        (Property::ErrorDevices, json::COUNT),
+        (Property::SuccessUsers, json::COUNT),
+        (Property::ErrorUsers, json::COUNT),
+    ]);
+
+    /// Reads a summary; its four counts are required.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the document is not JSON as [the module](super) has it, a value does not fit
+    /// its property, or a count is missing.
+    pub fn decode(json: &[u8]) -> Result<Self, Error> {
+        let mut id = None;
+        let (mut success_devices, mut error_devices) = (None, None);
+        let (mut success_users, mut error_users) = (None, None);
+        let mut object = Object::open(json, &SUMMARY)?;
+        while let Some(property) = object.next()? {
+            match property {
+                Property::Id => id = Some(object.guid()?),
+                Property::SuccessDevices => success_devices = Some(object.count()?),
+                Property::ErrorDevices => error_devices = Some(object.count()?),
+                Property::SuccessUsers => success_users = Some(object.count()?),
+                Property::ErrorUsers => error_users = Some(object.count()?),
+                _ => object.skip()?,
+            }
+        }
+        Ok(Self {
+            id,
+            success_devices: success_devices.ok_or(Property::SuccessDevices.missing())?,
+            error_devices: error_devices.ok_or(Property::ErrorDevices.missing())?,
+            success_users: success_users.ok_or(Property::SuccessUsers.missing())?,
+            error_users: error_users.ok_or(Property::ErrorUsers.missing())?,
+        })
+    }
+
+    /// Writes the JSON to the start of `buffer`; gives its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do.
+    pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
+        json::encode(self, buffer)
+    }
+}
+
+impl Serialize for ScriptRunSummary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = json::open(serializer, &SUMMARY)?;
+        json::given(&mut object, Property::Id, &self.id.map(Guid))?;
+        object.serialize_field(Property::SuccessDevices.name(), &self.success_devices)?;
+        object.serialize_field(Property::ErrorDevices.name(), &self.error_devices)?;
+        object.serialize_field(Property::SuccessUsers.name(), &self.success_users)?;
+        object.serialize_field(Property::ErrorUsers.name(), &self.error_users)?;
+        object.end()
+    }
+}
+
+/// A device's result of running a management script: `deviceManagementScriptDeviceState`.
+///
+/// Like a [`DeviceState`](super::DeviceState), but it does not name its user: the request's path
+/// does.
+///
+/// Written, a property that is `None` is left out.
+///
+/// Source: Microsoft Graph beta, `deviceManagementScriptDeviceState`.
+///
+/// ```
+/// use runtally::RunState;
+/// use runtally::graph::ScriptDeviceState;
+///
+/// let state = ScriptDeviceState::decode(
+///     br#"{
+///         "id": "74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974",
+///         "runState": "scriptError",
+///         "lastStateUpdateDateTime": "2026-11-21T09:30:00+01:00",
+///         "errorCode": -2147024894
+///     }"#,
+/// )?;
+/// let user = "Ada@example.com".parse()?;
+/// assert_eq!(state.event(Some(&user)).state, RunState::ScriptError);
+/// assert_eq!(state.event(None).user, None);
+/// # Ok::<(), runtally::graph::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ScriptDeviceState<'a> {
+    /// The device.
+    #[cfg_attr(feature = "defmt", defmt(Display2Format))]
+    pub id: Uuid,
+    /// What the device reported.
+    pub state: RunState,
+    /// What the script printed.
+    pub result_message: Option<Text<'a, 8192>>,
+    /// When the device reported.
+    pub last_update: DateTime,
+    /// The code of the error.
+    pub error_code: Option<i32>,
+    /// The description of the error.
+    pub error_description: Option<Text<'a, 8192>>,
+}
+
+const DEVICE_STATE: Shape = Shape {
+    odata_type: "#microsoft.graph.deviceManagementScriptDeviceState",
+    properties: &[
+        Property::Type,
+        Property::Id,
+        Property::RunState,
+        Property::ResultMessage,
+        Property::LastStateUpdate,
+        Property::ErrorCode,
+        Property::ErrorDescription,
+    ],
+};
+
+impl<'a> ScriptDeviceState<'a> {
+    /// The bytes of the longest JSON of any device state.
+    pub const MAX_JSON: usize = json::object(&[
+        (Property::Type, json::plain(DEVICE_STATE.odata_type)),
+        (Property::Id, json::GUID),
+        (Property::RunState, json::RUN_STATE),
+        (Property::ResultMessage, json::string(8192)),
+        (Property::LastStateUpdate, json::DATE_TIME),
+        (Property::ErrorCode, json::INT32),
+        (Property::ErrorDescription, json::string(8192)),
+    ]);
+
+    /// The bytes of the longest JSON of a [`row`](Self::row).
+    pub const MAX_ROW_JSON: usize = json::object(&[
+        (Property::Type, json::plain(DEVICE_STATE.odata_type)),
+        (Property::Id, json::GUID),
+        (Property::RunState, json::RUN_STATE),
+        (Property::LastStateUpdate, json::DATE_TIME),
+    ]);
+
+    /// Reads a device state; `id`, `runState` and `lastStateUpdateDateTime` are required.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the document is not JSON as [the module](super) has it, a value does not fit
+    /// its property, or a required property is missing.
+    pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
+        let (mut id, mut state, mut last_update) = (None, None, None);
+        let (mut result_message, mut error_code, mut error_description) = (None, None, None);
+        let mut object = Object::open(json, &DEVICE_STATE)?;
+        while let Some(property) = object.next()? {
+            match property {
+                Property::Id => id = Some(object.guid()?),
+                Property::RunState => state = Some(object.run_state()?),
+                Property::ResultMessage => result_message = object.text()?,
+                Property::LastStateUpdate => last_update = Some(object.date_time()?),
+                Property::ErrorCode => error_code = Some(object.int32()?),
+                Property::ErrorDescription => error_description = object.text()?,
+                _ => object.skip()?,
+            }
+        }
+        Ok(Self {
+            id: id.ok_or(Property::Id.missing())?,
+            state: state.ok_or(Property::RunState.missing())?,
+            result_message,
+            last_update: last_update.ok_or(Property::LastStateUpdate.missing())?,
+            error_code,
+            error_description,
+        })
+    }
+
+    /// What is kept of a device: the row behind the counts.
+    #[must_use]
+    pub const fn row(
+        id: Uuid,
+        state: RunState,
+        last_update: DateTime,
+    ) -> ScriptDeviceState<'static> {
+        ScriptDeviceState {
+            id,
+            state,
+            result_message: None,
+            last_update,
+            error_code: None,
+            error_description: None,
+        }
+    }
+
+    /// The event that a tally applies, of the user that the request's path names; that user is
+    /// [folded](Upn::folded).
+    #[must_use]
+    pub fn event(&self, user: Option<&Upn>) -> Event<Uuid, Upn> {
+        Event {
+            device: self.id,
+            user: user.map(Upn::folded),
+            state: self.state,
+            at: self.last_update,
+        }
+    }
+
+    /// Writes the JSON to the start of `buffer`; gives its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do, and for a
+    /// [`row`](Self::row) [`Self::MAX_ROW_JSON`].
+    pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
+        json::encode(self, buffer)
+    }
+}
+
+impl Serialize for ScriptDeviceState<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = json::open(serializer, &DEVICE_STATE)?;
+        object.serialize_field(Property::Id.name(), &Guid(self.id))?;
+        object.serialize_field(Property::RunState.name(), self.state.name())?;
+        json::given(&mut object, Property::ResultMessage, &self.result_message)?;
+        object.serialize_field(Property::LastStateUpdate.name(), &Instant(self.last_update))?;
+        json::given(&mut object, Property::ErrorCode, &self.error_code)?;
+        json::given(&mut object, Property::ErrorDescription, &self.error_description)?;
+        object.end()
+    }
+}

@@ -1,0 +1,176 @@
+//! A user's principal name: what names a user on the wire.
+
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+use super::property::Property;
+use super::{Error, Name, Reason, Text};
+
+/// A user principal name of 1 to 127 bytes, such as `ada@example.com`.
+///
+/// It keeps the spelling it was given, but compares and hashes without regard to the case of ASCII
+/// letters, as directories do. The longest UPN of Microsoft Entra has 113 characters.
+///
+/// ```
+/// use runtally::graph::Upn;
+///
+/// let upn: Upn = "Ada@Example.com".parse()?;
+/// assert_eq!(upn, "ada@example.COM".parse()?);
+/// assert_eq!(upn.as_str(), "Ada@Example.com");
+/// assert_eq!(upn.folded().as_str(), "ada@example.com");
+/// # Ok::<(), runtally::graph::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Upn(Name);
+
+impl Upn {
+    /// The most bytes it has: 127.
+    pub const MAX_LEN: usize = 127;
+
+    /// The name as it was spelled.
+    ///
+    /// ```
+    /// use runtally::graph::Upn;
+    /// assert_eq!("Ada".parse::<Upn>()?.as_str(), "Ada");
+    /// # Ok::<(), runtally::graph::Error>(())
+    /// ```
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same name in lower case; only ASCII letters change.
+    ///
+    /// Whatever shows a name that several events spelled must show this one: it does not depend on
+    /// which of them came first.
+    ///
+    /// ```
+    /// use runtally::graph::Upn;
+    /// assert_eq!("Änne@X.org".parse::<Upn>()?.folded().as_str(), "Änne@x.org");
+    /// # Ok::<(), runtally::graph::Error>(())
+    /// ```
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        let mut folded = self.clone();
+        folded.0.make_ascii_lowercase();
+        folded
+    }
+}
+
+impl TryFrom<Text<'_, { Self::MAX_LEN }>> for Upn {
+    type Error = Error;
+
+    /// # Errors
+    ///
+    /// [`Reason::Empty`] if there is no character.
+    fn try_from(text: Text<'_, { Self::MAX_LEN }>) -> Result<Self, Error> {
+        match text.copied() {
+            Ok(name) if !name.is_empty() => Ok(Self(name)),
+            Ok(_) => Err(refuse(Reason::Empty)),
+            Err(_) => Err(refuse(Reason::TooLong { limit: Self::MAX_LEN })),
+        }
+    }
+}
+
+impl TryFrom<&str> for Upn {
+    type Error = Error;
+
+    /// # Errors
+    ///
+    /// [`Reason::Empty`] if there is no character, [`Reason::TooLong`] above 127 bytes.
+    fn try_from(name: &str) -> Result<Self, Error> {
+        Text::try_from(name).map_err(|error| refuse(error.reason)).and_then(Self::try_from)
+    }
+}
+
+impl FromStr for Upn {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        name.try_into()
+    }
+}
+
+fn refuse(reason: Reason) -> Error {
+    Error { property: Some(Property::Upn.name()), ..Error::new(0, reason) }
+}
+
+impl PartialEq for Upn {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Upn {}
+
+impl PartialOrd for Upn {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// By the bytes of the [folded](Upn::folded) names.
+impl Ord for Upn {
+    fn cmp(&self, other: &Self) -> Ordering {
+        fn folded(upn: &Upn) -> impl Iterator<Item = u8> {
+            upn.0.bytes().map(|byte| byte.to_ascii_lowercase())
+        }
+        folded(self).cmp(folded(other))
+    }
+}
+
+/// By the folded name, eight bytes at a time and its length.
+impl Hash for Upn {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (words, tail) = self.0.as_bytes().as_chunks();
+        for word in words {
+            state.write_u64(lower(u64::from_le_bytes(*word)));
+        }
+        let mut last = [0; 8];
+        last.iter_mut().zip(tail).for_each(|(last, byte)| *last = *byte);
+        state.write_u64(lower(u64::from_le_bytes(last)));
+        state.write_usize(self.0.len());
+    }
+}
+
+/// Eight bytes at once, those that are `A` to `Z` in lower case.
+const fn lower(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    const TOPS: u64 = ONES << 7;
+    /// The top bit of every byte whose low seven bits are `n` or more.
+    const fn from(word: u64, n: u8) -> u64 {
+        (word & !TOPS).wrapping_add(ONES.wrapping_mul(0x80_u64.wrapping_sub(n as u64)))
+    }
+    let upper = from(word, b'A') & !from(word, b'Z' + 1) & !word & TOPS;
+    // A top bit moved to where the cases differ: 0x80 to 0x20.
+    word | upper >> 2
+}
+
+impl fmt::Display for Upn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for Upn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Upn {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        self.as_str().format(f);
+    }
+}
+
+impl Serialize for Upn {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
