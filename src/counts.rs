@@ -119,20 +119,47 @@ impl Counts {
         Self(rows.map(u32::from))
     }
 
-    /// One more in `state`.
-    pub(crate) fn enter(&mut self, state: RunState) -> Result<(), OutOfRange> {
+    /// One more in `state`. Callers check for room before they change anything, so this never
+    /// meets the limit.
+    #[inline]
+    pub(crate) fn enter(&mut self, state: RunState) {
         let counter = self.at(state);
-        match counter.checked_add(1).filter(|&more| more <= Self::MAX) {
-            Some(more) => *counter = more,
-            None => return Err(OutOfRange { state }),
-        }
-        Ok(())
+        *counter = counter.saturating_add(1);
     }
 
     /// One less in `state`. Callers leave only what was entered, so this never meets zero.
+    #[inline]
     pub(crate) fn leave(&mut self, state: RunState) {
         let counter = self.at(state);
         *counter = counter.saturating_sub(1);
+    }
+
+    /// # Errors
+    ///
+    /// If [`shift`](Self::shift) would bring a counter past the limit.
+    #[inline]
+    pub(crate) fn check_shift(
+        &self,
+        (before, after): (Option<RunState>, Option<RunState>),
+        of: Of,
+    ) -> Result<(), Overflow> {
+        match after {
+            Some(state) if refuses(self[state], before, after) => {
+                Err(Overflow(Counter { of, state }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One less in the state before, one more in the state after.
+    #[inline]
+    pub(crate) fn shift(&mut self, (before, after): (Option<RunState>, Option<RunState>)) {
+        if let Some(before) = before {
+            self.leave(before);
+        }
+        if let Some(after) = after {
+            self.enter(after);
+        }
     }
 
     /// The one door to a counter. A state is a number below six, so the index is in range and the
@@ -141,6 +168,13 @@ impl Counts {
     const fn at(&mut self, state: RunState) -> &mut u32 {
         &mut self.0[state as usize]
     }
+}
+
+/// True if a counter is full and would be entered. A sum and not two questions: whether the state
+/// changes is nothing a processor can foresee, so nothing branches on that alone.
+#[inline]
+pub(crate) fn refuses(count: u32, before: Option<RunState>, after: Option<RunState>) -> bool {
+    count.saturating_add(u32::from(before != after)) > Counts::MAX
 }
 
 impl Index<RunState> for Counts {

@@ -141,6 +141,12 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
     }
 
     #[inline]
+    pub(crate) fn get_mut(&mut self, id: RowId) -> Option<(&K, &mut V)> {
+        let row = self.rows.get_mut(id.index())?;
+        Some((&row.key, row.value.as_mut()?))
+    }
+
+    #[inline]
     pub(crate) fn value_mut(&mut self, id: RowId) -> Option<&mut V> {
         self.rows.get_mut(id.index())?.value.as_mut()
     }

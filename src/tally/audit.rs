@@ -47,6 +47,8 @@ pub enum Violation {
         /// The user's device rows that are in this state.
         counted: u32,
     },
+    /// A user's run state is not the most severe of that user's reported counts.
+    UserState,
     /// Carried counts are above reported ones, or a sum passes [`Counts::MAX`].
     Carried {
         /// The counter.
@@ -71,6 +73,7 @@ impl fmt::Display for Violation {
             Self::UserCount { counter, kept, counted } => {
                 write!(f, "{counter} of a user is kept as {kept} live, but {counted} rows say so")
             }
+            Self::UserState => f.write_str("a user's run state does not follow from its counts"),
             Self::Carried { counter } => {
                 write!(f, "{counter} carries more than it reports, or passes {}", Counts::MAX)
             }
@@ -117,8 +120,7 @@ where
         let mut counted = Counts::ZERO;
         let mut latest = None;
         for (_, _, record) in self.devices.iter() {
-            // At most 65 534 rows, so this has room.
-            let _ = counted.enter(record.stamp.state());
+            counted.enter(record.stamp.state());
             latest = latest.max(Some(record.stamp.at()));
         }
         let (reported, carried) = (&self.summary.devices, &self.carried.devices);
@@ -140,7 +142,7 @@ where
                 if record.user != Some(id) {
                     return Err(Violation::Chain);
                 }
-                let _ = devices.enter(record.stamp.state());
+                devices.enter(record.stamp.state());
                 chained = chained.saturating_add(1);
             }
             let live = user.live();
@@ -151,11 +153,14 @@ where
                     counted: devices[state],
                 });
             }
-            user.carried.checked_add(&devices).map_err(|error| Violation::Carried {
+            user.carried().checked_add(&devices).map_err(|error| Violation::Carried {
                 counter: Counter { of: Of::Devices, state: error.state },
             })?;
+            if !user.is_sound() {
+                return Err(Violation::UserState);
+            }
             if let Some(state) = user.state() {
-                let _ = counted.enter(state);
+                counted.enter(state);
             }
         }
         if chained != self.devices.iter().filter(|(_, _, record)| record.user.is_some()).count() {

@@ -2,8 +2,8 @@
 
 use core::hash::Hash;
 
+use super::Tally;
 use super::record::UserRecord;
-use super::{Tally, move_users};
 use crate::{Counter, Counts, DateTime, Of, Refusal, RunState, Summary};
 
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
@@ -93,11 +93,13 @@ where
         }
         let mut record = self.user_record(known);
         let before = record.state();
-        record.carried = carried(Of::Devices, &written, &record.live())?;
+        record.set_carried(carried(Of::Devices, &written, &record.live())?);
         not_before(Of::Users, Some(last_update), self.latest_of(&record))?;
         record.carried_update = Some(last_update);
         record.declared = true;
-        self.summary.users = move_users(self.summary.users, &[(before, record.state())])?;
+        let change = (before, record.state());
+        self.summary.users.check_shift(change, Of::Users)?;
+        self.summary.users.shift(change);
 
         match known.and_then(|id| Some((id, self.users.value_mut(id)?))) {
             Some((id, known)) => {
@@ -138,10 +140,12 @@ where
             return Ok(false);
         }
         let before = record.state();
-        record.carried = Counts::ZERO;
+        record.set_carried(Counts::ZERO);
         record.carried_update = None;
         record.declared = false;
-        self.summary.users = move_users(self.summary.users, &[(before, record.state())])?;
+        let change = (before, record.state());
+        self.summary.users.check_shift(change, Of::Users)?;
+        self.summary.users.shift(change);
 
         if record.first.is_none() {
             self.users.remove(id);

@@ -71,7 +71,7 @@ impl<U> UserRow<'_, U> {
     #[must_use]
     pub fn state(&self) -> Option<RunState> {
         let reported = self.reported();
-        RunState::MOST_SEVERE_FIRST.into_iter().find(|&state| reported[state] > 0)
+        RunState::BY_SEVERITY.into_iter().rfind(|&state| reported[state] > 0)
     }
 }
 
@@ -261,7 +261,7 @@ where
         UserRow {
             user,
             live: record.live(),
-            carried: record.carried,
+            carried: record.carried(),
             last_update: record.carried_update.max(self.latest_of(record)),
             declared: record.declared,
         }

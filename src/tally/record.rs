@@ -3,6 +3,8 @@
 use core::cmp::Ordering;
 use core::num::NonZeroU16;
 
+use super::StateChange;
+use crate::counts::refuses;
 use crate::table::RowId;
 use crate::{Counts, DateTime, Of, OutOfRange, Refusal, RunState};
 
@@ -76,18 +78,23 @@ pub(super) struct DeviceRecord {
     pub(super) sibling: Option<RowId>,
 }
 
-/// What is recorded of a user.
+/// What is recorded of a user. In this order, so that what every event touches lies together.
 #[derive(Clone, Copy, Default)]
+#[repr(C)]
 pub(super) struct UserRecord {
-    /// The user's device rows in each run state; a table has few enough for 16 bits.
-    live: [u16; 6],
-    /// Counted by declaration, or retired.
-    pub(super) carried: Counts,
-    /// The last update that was declared, or of a device retired since, whichever is later.
-    pub(super) carried_update: Option<DateTime>,
-    pub(super) declared: bool,
     /// The first of the user's devices.
     pub(super) first: Option<RowId>,
+    /// The user's device rows in each run state; a table has few enough for 16 bits.
+    live: [u16; 6],
+    /// The states whose reported counter is not zero: bit n for the one of severity n. It follows
+    /// from the counters, and is kept because the run state is asked for before and after each
+    /// event.
+    present: u8,
+    pub(super) declared: bool,
+    /// Counted by declaration, or retired.
+    carried: Counts,
+    /// The last update that was declared, or of a device retired since, whichever is later.
+    pub(super) carried_update: Option<DateTime>,
 }
 
 impl UserRecord {
@@ -105,21 +112,80 @@ impl UserRecord {
         self.declared || self.carried != Counts::ZERO
     }
 
+    pub(super) fn carried(&self) -> Counts {
+        self.carried
+    }
+
+    pub(super) fn set_carried(&mut self, carried: Counts) {
+        self.carried = carried;
+        self.present = self.recount_present();
+    }
+
+    /// One of the user's devices is retired, which is counted in `state`: it will leave the live
+    /// counter next, so what is reported comes out as it was.
+    pub(super) fn carry(&mut self, state: RunState, at: DateTime) {
+        self.carried.enter(state);
+        self.carried_update = self.carried_update.max(Some(at));
+    }
+
     /// The most severe state among the reported device counters that are not zero.
     #[inline]
     pub(super) fn state(&self) -> Option<RunState> {
-        self.state_after(None, None)
+        most_severe(self.present)
     }
 
-    /// What the state will be once a device has left one counter and entered another.
+    /// True if `present` is what follows from the counters.
+    pub(super) fn is_sound(&self) -> bool {
+        self.present == self.recount_present()
+    }
+
+    /// What a device's change of state comes to for its user.
+    ///
+    /// # Errors
+    ///
+    /// If a counter would pass the limit.
     #[inline]
-    pub(super) fn state_after(
-        &self,
-        left: Option<RunState>,
-        entered: Option<RunState>,
-    ) -> Option<RunState> {
-        RunState::MOST_SEVERE_FIRST.into_iter().find(|&state| {
-            entered == Some(state) || self.reported(state) > u32::from(left == Some(state))
+    pub(super) fn weigh(&self, change: StateChange) -> Result<UserShift, Refusal> {
+        match change.1 {
+            Some(state) if refuses(self.reported(state), change.0, change.1) => {
+                Err(Refusal::UserOverflow(OutOfRange { state }.of(Of::Devices)))
+            }
+            _ => Ok(self.shift_of(change)),
+        }
+    }
+
+    /// Carries out what was weighed.
+    #[inline]
+    pub(super) fn apply(&mut self, (left, entered): StateChange, shift: UserShift) {
+        self.present = shift.present;
+        if let Some(left) = left {
+            *self.live_mut(left) = self.live_in(left).saturating_sub(1);
+        }
+        if let Some(entered) = entered {
+            *self.live_mut(entered) = self.live_in(entered).saturating_add(1);
+        }
+    }
+
+    /// A device leaves one counter and enters another: what that makes of the user's run state.
+    pub(super) fn shift(&mut self, change: StateChange) -> StateChange {
+        let shift = self.shift_of(change);
+        self.apply(change, shift);
+        shift.states
+    }
+
+    /// Without a branch on a state, since a processor cannot foresee those.
+    #[inline]
+    fn shift_of(&self, (left, entered): StateChange) -> UserShift {
+        let bit = |state: RunState| 1u8 << state.severity();
+        let if_last = |state| 0u8.wrapping_sub(u8::from(self.reported(state) <= 1));
+        let gone = left.map_or(0, |left| bit(left) & if_last(left));
+        let present = self.present & !gone | entered.map_or(0, bit);
+        UserShift { present, states: (self.state(), most_severe(present)) }
+    }
+
+    fn recount_present(&self) -> u8 {
+        RunState::ALL.into_iter().fold(0, |present, state| {
+            present | u8::from(self.reported(state) > 0) << state.severity()
         })
     }
 
@@ -127,27 +193,6 @@ impl UserRecord {
     #[inline]
     fn reported(&self, state: RunState) -> u32 {
         self.carried[state].saturating_add(self.live_in(state).into())
-    }
-
-    /// # Errors
-    ///
-    /// If the user's counter of `state` cannot take one more device.
-    #[inline]
-    pub(super) fn check_room(&self, state: RunState) -> Result<(), Refusal> {
-        if self.reported(state) >= Counts::MAX {
-            return Err(Refusal::UserOverflow(OutOfRange { state }.of(Of::Devices)));
-        }
-        Ok(())
-    }
-
-    #[inline]
-    pub(super) fn enter(&mut self, state: RunState) {
-        *self.live_mut(state) = self.live_in(state).saturating_add(1);
-    }
-
-    #[inline]
-    pub(super) fn leave(&mut self, state: RunState) {
-        *self.live_mut(state) = self.live_in(state).saturating_sub(1);
     }
 
     #[inline]
@@ -161,4 +206,18 @@ impl UserRecord {
     fn live_mut(&mut self, state: RunState) -> &mut u16 {
         &mut self.live[state as usize]
     }
+}
+
+/// A change of a user's counts, weighed but not carried out.
+#[derive(Clone, Copy)]
+pub(super) struct UserShift {
+    present: u8,
+    /// The user's run state before and after.
+    pub(super) states: StateChange,
+}
+
+/// The state of the highest bit of [`UserRecord::present`].
+#[inline]
+fn most_severe(present: u8) -> Option<RunState> {
+    RunState::from_severity(7u8.wrapping_sub(present.leading_zeros() as u8))
 }
