@@ -48,7 +48,7 @@ use crate::{DateTime, Event, RunState};
 /// );
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DeviceState<'a> {
     /// The device.
@@ -58,8 +58,8 @@ pub struct DeviceState<'a> {
     pub device_name: Option<Text<'a, 255>>,
     /// The version of its operating system.
     pub os_version: Option<Text<'a, 255>>,
-    /// The user for whom the device ran; an empty one is read as none.
-    pub upn: Option<Upn>,
+    /// The [UPN](Upn) of the user for whom the device ran; an empty one is read as none.
+    pub upn: Option<Text<'a, { Upn::MAX_LEN }>>,
     /// The version of the policy.
     pub internal_version: Option<i32>,
     /// When the device reported.
@@ -76,48 +76,37 @@ pub struct DeviceState<'a> {
     pub user_id: Option<Text<'a, 255>>,
 }
 
+const TYPE: &str = "#microsoft.graph.hardwareConfigurationDeviceState";
+
 const SHAPE: Shape = Shape {
-    odata_type: "#microsoft.graph.hardwareConfigurationDeviceState",
-    properties: &[
-        Property::Type,
-        Property::Id,
-        Property::DeviceName,
-        Property::OsVersion,
-        Property::Upn,
-        Property::InternalVersion,
-        Property::LastStateUpdate,
-        Property::ConfigurationState,
-        Property::ConfigurationOutput,
-        Property::ConfigurationError,
-        Property::AssignmentFilterIds,
-        Property::UserId,
+    odata_type: TYPE,
+    fields: &[
+        Property::Type.up_to(json::plain(TYPE)),
+        Property::Id.up_to(json::GUID),
+        Property::DeviceName.up_to(json::string(255)),
+        Property::OsVersion.up_to(json::string(255)),
+        Property::Upn.up_to(json::string(Upn::MAX_LEN)),
+        Property::InternalVersion.up_to(json::INT32),
+        Property::LastStateUpdate.up_to(json::DATE_TIME),
+        Property::ConfigurationState.up_to(json::RUN_STATE),
+        Property::ConfigurationOutput.up_to(json::string(8192)),
+        Property::ConfigurationError.up_to(json::string(8192)),
+        Property::AssignmentFilterIds.up_to(json::string(8192)),
+        Property::UserId.up_to(json::string(255)),
     ],
 };
 
 impl<'a> DeviceState<'a> {
     /// The bytes of the longest JSON of any device state.
-    pub const MAX_JSON: usize = json::object(&[
-        (Property::Type, json::plain(SHAPE.odata_type)),
-        (Property::Id, json::GUID),
-        (Property::DeviceName, json::string(255)),
-        (Property::OsVersion, json::string(255)),
-        (Property::Upn, json::string(Upn::MAX_LEN)),
-        (Property::InternalVersion, json::INT32),
-        (Property::LastStateUpdate, json::DATE_TIME),
-        (Property::ConfigurationState, json::RUN_STATE),
-        (Property::ConfigurationOutput, json::string(8192)),
-        (Property::ConfigurationError, json::string(8192)),
-        (Property::AssignmentFilterIds, json::string(8192)),
-        (Property::UserId, json::string(255)),
-    ]);
+    pub const MAX_JSON: usize = json::object(SHAPE.fields);
 
     /// The bytes of the longest JSON of a [`row`](Self::row).
     pub const MAX_ROW_JSON: usize = json::object(&[
-        (Property::Type, json::plain(SHAPE.odata_type)),
-        (Property::Id, json::GUID),
-        (Property::Upn, json::string(Upn::MAX_LEN)),
-        (Property::LastStateUpdate, json::DATE_TIME),
-        (Property::ConfigurationState, json::RUN_STATE),
+        Property::Type.up_to(json::plain(TYPE)),
+        Property::Id.up_to(json::GUID),
+        Property::Upn.up_to(json::string(Upn::MAX_LEN)),
+        Property::LastStateUpdate.up_to(json::DATE_TIME),
+        Property::ConfigurationState.up_to(json::RUN_STATE),
     ]);
 
     /// Reads a device state; `id`, `lastStateUpdateDateTime` and `configurationState` are required.
@@ -147,7 +136,7 @@ impl<'a> DeviceState<'a> {
                 Property::Id => id = Some(object.guid()?),
                 Property::DeviceName => device_name = object.text()?,
                 Property::OsVersion => os_version = object.text()?,
-                Property::Upn => upn = object.upn_or_empty()?,
+                Property::Upn => upn = object.text()?.filter(|upn| !upn.is_empty()),
                 Property::InternalVersion => internal_version = Some(object.int32()?),
                 Property::LastStateUpdate => last_update = Some(object.date_time()?),
                 Property::ConfigurationState => state = Some(object.run_state()?),
@@ -186,17 +175,12 @@ impl<'a> DeviceState<'a> {
     /// # Ok::<(), runtally::DateTimeError>(())
     /// ```
     #[must_use]
-    pub const fn row(
-        id: Uuid,
-        upn: Option<Upn>,
-        state: RunState,
-        last_update: DateTime,
-    ) -> DeviceState<'static> {
-        DeviceState {
+    pub fn row(id: Uuid, upn: Option<&'a Upn>, state: RunState, last_update: DateTime) -> Self {
+        Self {
             id,
             device_name: None,
             os_version: None,
-            upn,
+            upn: upn.map(Text::from),
             internal_version: None,
             last_update,
             state,
@@ -215,7 +199,8 @@ impl<'a> DeviceState<'a> {
     /// use uuid::Uuid;
     ///
     /// let at = "2026-11-21T09:30:00Z".parse()?;
-    /// let row = DeviceState::row(Uuid::nil(), Some("Ada".parse()?), RunState::Fail, at);
+    /// let ada = "Ada".parse()?;
+    /// let row = DeviceState::row(Uuid::nil(), Some(&ada), RunState::Fail, at);
     /// assert_eq!(row.event().user.unwrap().as_str(), "ada");
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -223,7 +208,7 @@ impl<'a> DeviceState<'a> {
     pub fn event(&self) -> Event<Uuid, Upn> {
         Event {
             device: self.id,
-            user: self.upn.as_ref().map(Upn::folded),
+            user: self.upn.and_then(Upn::fold),
             state: self.state,
             at: self.last_update,
         }

@@ -57,11 +57,25 @@ impl<'a> Document<'a> {
         Error::new(self.at, reason)
     }
 
-    /// A property's name and the colon after it.
+    /// Goes past the string `name` if it is next, spelled without escapes.
+    pub(super) fn take_name(&mut self, name: &str) -> bool {
+        let rest = self.rest().strip_prefix(b"\"");
+        let is_next =
+            matches!(rest.and_then(|rest| rest.strip_prefix(name.as_bytes())), Some([b'"', ..]));
+        if is_next {
+            self.step(name.len().saturating_add(2));
+        }
+        is_next
+    }
+
+    /// A property's name.
     pub(super) fn name(&mut self) -> Result<Escaped<'a>, Error> {
-        let name = self.string(Reason::NameNotAString)?;
-        self.expect(b':', Reason::NoColon)?;
-        Ok(name)
+        self.string(Reason::NameNotAString)
+    }
+
+    /// The colon after a property's name.
+    pub(super) fn colon(&mut self) -> Result<(), Error> {
+        self.expect(b':', Reason::NoColon)
     }
 
     /// A string; `reason` is given where there is none.
@@ -139,6 +153,7 @@ impl<'a> Document<'a> {
                     if !is_empty {
                         if is_object {
                             self.name()?;
+                            self.colon()?;
                         }
                         continue;
                     }
@@ -156,6 +171,7 @@ impl<'a> Document<'a> {
                 if self.take(b',') {
                     if is_object {
                         self.name()?;
+                        self.colon()?;
                     }
                     continue 'value;
                 }

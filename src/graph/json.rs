@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::BufferFull;
 use super::object::Shape;
-use super::property::Property;
+use super::property::{Field, Property};
 use crate::{DateTime, RunState};
 
 pub(super) fn encode(value: &impl Serialize, buffer: &mut [u8]) -> Result<usize, BufferFull> {
@@ -13,13 +13,13 @@ pub(super) fn encode(value: &impl Serialize, buffer: &mut [u8]) -> Result<usize,
     serde_json_core::to_slice(value, buffer).map_err(|_| BufferFull)
 }
 
-/// The bytes of an object of these properties, each with the bytes of its value.
-pub(super) const fn object(mut properties: &[(Property, usize)]) -> usize {
+/// The most bytes of an object of these properties.
+pub(super) const fn object(mut fields: &[Field]) -> usize {
     let mut bytes = "}".len();
-    while let [(property, value), rest @ ..] = properties {
+    while let [field, rest @ ..] = fields {
         bytes = bytes.saturating_add("{'':".len());
-        bytes = bytes.saturating_add(property.name().len()).saturating_add(*value);
-        properties = rest;
+        bytes = bytes.saturating_add(field.name.len()).saturating_add(field.longest);
+        fields = rest;
     }
     bytes
 }
@@ -62,7 +62,7 @@ pub(super) fn open<S: Serializer>(
     serializer: S,
     shape: &'static Shape,
 ) -> Result<S::SerializeStruct, S::Error> {
-    let mut object = serializer.serialize_struct(shape.odata_type, shape.properties.len())?;
+    let mut object = serializer.serialize_struct(shape.odata_type, shape.fields.len())?;
     object.serialize_field(Property::Type.name(), shape.odata_type)?;
     Ok(object)
 }

@@ -5,7 +5,7 @@ use core::mem;
 use uuid::Uuid;
 
 use super::document::Document;
-use super::property::Property;
+use super::property::{Field, Property};
 use super::text::Escaped;
 use super::{Error, Reason, Text, Upn};
 use crate::{DateTime, RunState};
@@ -13,7 +13,7 @@ use crate::{DateTime, RunState};
 /// What a resource looks like: its type's name and its properties, as the wire lists them.
 pub(super) struct Shape {
     pub(super) odata_type: &'static str,
-    pub(super) properties: &'static [Property],
+    pub(super) fields: &'static [Field],
 }
 
 /// The JSON object of one resource, being read.
@@ -54,12 +54,13 @@ impl<'a> Object<'a> {
                 self.document.peek();
             }
             let at = self.document.at();
-            let name = self.document.name()?;
-            let Some((number, property)) = self.find(name) else {
+            let found = self.find()?;
+            self.document.colon()?;
+            let Some((number, field)) = found else {
                 self.document.skip()?;
                 continue;
             };
-            self.property = Some(property.name());
+            self.property = Some(field.name);
             let bit = 1 << number;
             if self.given & bit != 0 {
                 return Err(Error { property: self.property, ..Error::new(at, Reason::Duplicate) });
@@ -67,8 +68,8 @@ impl<'a> Object<'a> {
             self.given |= bit;
             self.document.peek();
             self.value = self.document.at();
-            if property != Property::Type {
-                return Ok(Some(property));
+            if field.property != Property::Type {
+                return Ok(Some(field.property));
             }
             self.odata_type()?;
         }
@@ -87,12 +88,6 @@ impl<'a> Object<'a> {
     pub(super) fn upn(&mut self) -> Result<Option<Upn>, Error> {
         let text = self.text::<{ Upn::MAX_LEN }>()?;
         text.map(|text| Upn::try_from(text).map_err(|error| self.refuse(error.reason))).transpose()
-    }
-
-    /// A UPN, or none: null or empty.
-    pub(super) fn upn_or_empty(&mut self) -> Result<Option<Upn>, Error> {
-        let text = self.text()?;
-        Ok(text.and_then(|text| Upn::try_from(text).ok()))
     }
 
     pub(super) fn guid(&mut self) -> Result<Uuid, Error> {
@@ -142,16 +137,19 @@ impl<'a> Object<'a> {
         self.document.skip().map_err(|error| self.within(error))
     }
 
-    /// The property of that name, and its number in the shape.
-    fn find(&self, name: Escaped<'_>) -> Option<(usize, Property)> {
+    /// The property whose name is next, with its number in the shape.
+    fn find(&mut self) -> Result<Option<(u32, &'static Field)>, Error> {
+        let mut fields = (0..).zip(self.shape.fields);
+        // Clients keep to an order, most often to the documented one, so the likely name is the one
+        // after the last.
+        let likely = u32::BITS.saturating_sub(self.given.leading_zeros());
+        let likely = fields.clone().nth(likely as usize);
+        if likely.is_some_and(|(_, field)| self.document.take_name(field.name)) {
+            return Ok(likely);
+        }
         let mut copy = heapless::String::<{ Property::MAX_NAME }, u8>::new();
-        let name = name.resolve(&mut copy)?;
-        let is_it = |&(_, property): &(usize, Property)| property.name() == name;
-        // Clients keep to an order, most of them to the documented one: the likely property is the
-        // one after the last.
-        let likely = (u32::BITS.saturating_sub(self.given.leading_zeros())) as usize;
-        let properties = || self.shape.properties.iter().copied().enumerate();
-        properties().nth(likely).filter(is_it).or_else(|| properties().find(is_it))
+        let name = self.document.name()?.resolve(&mut copy);
+        Ok(fields.find(|(_, field)| Some(field.name) == name))
     }
 
     /// The name of the resource's type after its namespace. Any namespace will do: clients write
@@ -163,7 +161,9 @@ impl<'a> Object<'a> {
         let given = self.string(Reason::NotAString)?;
         given
             .resolve(&mut heapless::String::<128, u8>::new())
-            .filter(|given| name(given) == name(self.shape.odata_type))
+            .filter(|given| {
+                *given == self.shape.odata_type || name(given) == name(self.shape.odata_type)
+            })
             .map(|_| ())
             .ok_or(self.refuse(Reason::OtherType(self.shape.odata_type)))
     }

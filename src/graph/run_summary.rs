@@ -74,46 +74,32 @@ const fn users(state: RunState) -> Property {
     Property::count(Of::Users, state)
 }
 
+const TYPE: &str = "#microsoft.graph.hardwareConfigurationRunSummary";
+
 const SHAPE: Shape = Shape {
-    odata_type: "#microsoft.graph.hardwareConfigurationRunSummary",
-    properties: &[
-        Property::Type,
-        Property::Id,
-        devices(RunState::Success),
-        devices(RunState::Fail),
-        devices(RunState::Pending),
-        devices(RunState::ScriptError),
-        devices(RunState::NotApplicable),
-        devices(RunState::Unknown),
-        users(RunState::Success),
-        users(RunState::Fail),
-        users(RunState::Pending),
-        users(RunState::ScriptError),
-        users(RunState::NotApplicable),
-        users(RunState::Unknown),
-        Property::LastRun,
+    odata_type: TYPE,
+    fields: &[
+        Property::Type.up_to(json::plain(TYPE)),
+        Property::Id.up_to(json::GUID),
+        devices(RunState::Success).up_to(json::COUNT),
+        devices(RunState::Fail).up_to(json::COUNT),
+        devices(RunState::Pending).up_to(json::COUNT),
+        devices(RunState::ScriptError).up_to(json::COUNT),
+        devices(RunState::NotApplicable).up_to(json::COUNT),
+        devices(RunState::Unknown).up_to(json::COUNT),
+        users(RunState::Success).up_to(json::COUNT),
+        users(RunState::Fail).up_to(json::COUNT),
+        users(RunState::Pending).up_to(json::COUNT),
+        users(RunState::ScriptError).up_to(json::COUNT),
+        users(RunState::NotApplicable).up_to(json::COUNT),
+        users(RunState::Unknown).up_to(json::COUNT),
+        Property::LastRun.up_to(json::DATE_TIME),
     ],
 };
 
 impl RunSummary {
     /// The bytes of the longest JSON of any summary.
-    pub const MAX_JSON: usize = json::object(&[
-        (Property::Type, json::plain(SHAPE.odata_type)),
-        (Property::Id, json::GUID),
-        (devices(RunState::Success), json::COUNT),
-        (devices(RunState::Fail), json::COUNT),
-        (devices(RunState::Pending), json::COUNT),
-        (devices(RunState::ScriptError), json::COUNT),
-        (devices(RunState::NotApplicable), json::COUNT),
-        (devices(RunState::Unknown), json::COUNT),
-        (users(RunState::Success), json::COUNT),
-        (users(RunState::Fail), json::COUNT),
-        (users(RunState::Pending), json::COUNT),
-        (users(RunState::ScriptError), json::COUNT),
-        (users(RunState::NotApplicable), json::COUNT),
-        (users(RunState::Unknown), json::COUNT),
-        (Property::LastRun, json::DATE_TIME),
-    ]);
+    pub const MAX_JSON: usize = json::object(SHAPE.fields);
 
     /// Writes the JSON to the start of `buffer`; gives its length in bytes.
     ///

@@ -43,28 +43,23 @@ pub struct ScriptRunSummary {
     pub error_users: u32,
 }
 
+const SUMMARY_TYPE: &str = "#microsoft.management.services.api.deviceManagementScriptRunSummary";
+
 const SUMMARY: Shape = Shape {
-    odata_type: "#microsoft.management.services.api.deviceManagementScriptRunSummary",
-    properties: &[
-        Property::Type,
-        Property::Id,
-        Property::SuccessDevices,
-        Property::ErrorDevices,
-        Property::SuccessUsers,
-        Property::ErrorUsers,
+    odata_type: SUMMARY_TYPE,
+    fields: &[
+        Property::Type.up_to(json::plain(SUMMARY_TYPE)),
+        Property::Id.up_to(json::GUID),
+        Property::SuccessDevices.up_to(json::COUNT),
+        Property::ErrorDevices.up_to(json::COUNT),
+        Property::SuccessUsers.up_to(json::COUNT),
+        Property::ErrorUsers.up_to(json::COUNT),
     ],
 };
 
 impl ScriptRunSummary {
     /// The bytes of the longest JSON of any summary.
-    pub const MAX_JSON: usize = json::object(&[
-        (Property::Type, json::plain(SUMMARY.odata_type)),
-        (Property::Id, json::GUID),
-        (Property::SuccessDevices, json::COUNT),
-        (Property::ErrorDevices, json::COUNT),
-        (Property::SuccessUsers, json::COUNT),
-        (Property::ErrorUsers, json::COUNT),
-    ]);
+    pub const MAX_JSON: usize = json::object(SUMMARY.fields);
 
     /// Reads a summary; its four counts are required.
     ///
@@ -162,37 +157,31 @@ pub struct ScriptDeviceState<'a> {
     pub error_description: Option<Text<'a, 8192>>,
 }
 
+const DEVICE_STATE_TYPE: &str = "#microsoft.graph.deviceManagementScriptDeviceState";
+
 const DEVICE_STATE: Shape = Shape {
-    odata_type: "#microsoft.graph.deviceManagementScriptDeviceState",
-    properties: &[
-        Property::Type,
-        Property::Id,
-        Property::RunState,
-        Property::ResultMessage,
-        Property::LastStateUpdate,
-        Property::ErrorCode,
-        Property::ErrorDescription,
+    odata_type: DEVICE_STATE_TYPE,
+    fields: &[
+        Property::Type.up_to(json::plain(DEVICE_STATE_TYPE)),
+        Property::Id.up_to(json::GUID),
+        Property::RunState.up_to(json::RUN_STATE),
+        Property::ResultMessage.up_to(json::string(8192)),
+        Property::LastStateUpdate.up_to(json::DATE_TIME),
+        Property::ErrorCode.up_to(json::INT32),
+        Property::ErrorDescription.up_to(json::string(8192)),
     ],
 };
 
 impl<'a> ScriptDeviceState<'a> {
     /// The bytes of the longest JSON of any device state.
-    pub const MAX_JSON: usize = json::object(&[
-        (Property::Type, json::plain(DEVICE_STATE.odata_type)),
-        (Property::Id, json::GUID),
-        (Property::RunState, json::RUN_STATE),
-        (Property::ResultMessage, json::string(8192)),
-        (Property::LastStateUpdate, json::DATE_TIME),
-        (Property::ErrorCode, json::INT32),
-        (Property::ErrorDescription, json::string(8192)),
-    ]);
+    pub const MAX_JSON: usize = json::object(DEVICE_STATE.fields);
 
     /// The bytes of the longest JSON of a [`row`](Self::row).
     pub const MAX_ROW_JSON: usize = json::object(&[
-        (Property::Type, json::plain(DEVICE_STATE.odata_type)),
-        (Property::Id, json::GUID),
-        (Property::RunState, json::RUN_STATE),
-        (Property::LastStateUpdate, json::DATE_TIME),
+        Property::Type.up_to(json::plain(DEVICE_STATE_TYPE)),
+        Property::Id.up_to(json::GUID),
+        Property::RunState.up_to(json::RUN_STATE),
+        Property::LastStateUpdate.up_to(json::DATE_TIME),
     ]);
 
     /// Reads a device state; `id`, `runState` and `lastStateUpdateDateTime` are required.
@@ -249,7 +238,7 @@ impl<'a> ScriptDeviceState<'a> {
     pub fn event(&self, user: Option<&Upn>) -> Event<Uuid, Upn> {
         Event {
             device: self.id,
-            user: user.map(Upn::folded),
+            user: user.cloned().map(Upn::folded),
             state: self.state,
             at: self.last_update,
         }

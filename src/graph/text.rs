@@ -6,7 +6,7 @@ use core::str;
 use heapless::{CapacityError, LenType};
 use serde::{Serialize, Serializer};
 
-use super::{Error, Reason};
+use super::{Error, Reason, Upn};
 
 /// A string of at most `N` bytes, borrowed from the JSON document it was read from.
 ///
@@ -129,6 +129,13 @@ impl<'a, const N: usize, L: LenType> From<&'a heapless::String<N, L>> for Text<'
     }
 }
 
+/// A stored UPN lent to a resource.
+impl<'a> From<&'a Upn> for Text<'a, { Upn::MAX_LEN }> {
+    fn from(upn: &'a Upn) -> Self {
+        Self(Escaped::plain(upn.as_str()))
+    }
+}
+
 impl<const N: usize> PartialEq<str> for Text<'_, N> {
     fn eq(&self, other: &str) -> bool {
         self.0 == Escaped::plain(other)
@@ -205,14 +212,26 @@ impl<'a> Escaped<'a> {
         Chars { rest: self.source, plain: self.as_str().is_some() }
     }
 
-    pub(super) fn copy_into<const M: usize, L: LenType>(
+    /// Hands on the text, unescaped, piece by piece.
+    fn pieces<E>(self, mut put: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
+        let mut rest = self.source;
+        if self.as_str().is_none() {
+            while let Some((plain, after)) = rest.split_once('\\') {
+                // The door let the escape in, so it reads as it did then.
+                let Ok(escape) = Escape::read(after.as_bytes()) else { break };
+                put(plain)?;
+                put(escape.stands_for.encode_utf8(&mut [0; 4]))?;
+                rest = after.get(escape.len..).unwrap_or_default();
+            }
+        }
+        put(rest)
+    }
+
+    fn copy_into<const M: usize, L: LenType>(
         self,
         copy: &mut heapless::String<M, L>,
     ) -> Result<(), CapacityError> {
-        match self.as_str() {
-            Some(text) => copy.push_str(text),
-            None => self.chars().try_for_each(|c| copy.push(c)),
-        }
+        self.pieces(|piece| copy.push_str(piece))
     }
 
     /// The text, unescaped into `copy` if need be.
@@ -240,10 +259,7 @@ impl Eq for Escaped<'_> {}
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.as_str() {
-            Some(text) => f.write_str(text),
-            None => self.chars().try_for_each(|c| f.write_char(c)),
-        }
+        self.pieces(|piece| f.write_str(piece))
     }
 }
 

@@ -54,10 +54,16 @@ impl Upn {
     /// # Ok::<(), runtally::graph::Error>(())
     /// ```
     #[must_use]
-    pub fn folded(&self) -> Self {
-        let mut folded = self.clone();
+    pub fn folded(mut self) -> Self {
+        self.0.make_ascii_lowercase();
+        self
+    }
+
+    /// The UPN that `text` is, folded; none if it is empty.
+    pub(super) fn fold(text: Text<'_, { Self::MAX_LEN }>) -> Option<Self> {
+        let mut folded = Self(text.copied().ok()?);
         folded.0.make_ascii_lowercase();
-        folded
+        (!text.is_empty()).then_some(folded)
     }
 }
 
@@ -123,31 +129,31 @@ impl Ord for Upn {
     }
 }
 
-/// By the folded name, eight bytes at a time and its length.
+/// By the folded name, 16 bytes at a time.
 impl Hash for Upn {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let (words, tail) = self.0.as_bytes().as_chunks();
-        for word in words {
-            state.write_u64(lower(u64::from_le_bytes(*word)));
+        let (blocks, tail) = self.0.as_bytes().as_chunks();
+        for block in blocks {
+            state.write_u128(lower(u128::from_le_bytes(*block)));
         }
-        let mut last = [0; 8];
+        // At most 15 bytes are left: the last one is free for the length.
+        let mut last = [0; 16];
         last.iter_mut().zip(tail).for_each(|(last, byte)| *last = *byte);
-        state.write_u64(lower(u64::from_le_bytes(last)));
-        state.write_usize(self.0.len());
+        state.write_u128(lower(u128::from_le_bytes(last)) | (self.0.len() as u128) << 120);
     }
 }
 
-/// Eight bytes at once, those that are `A` to `Z` in lower case.
-const fn lower(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 0xff;
-    const TOPS: u64 = ONES << 7;
-    /// The top bit of every byte whose low seven bits are `n` or more.
-    const fn from(word: u64, n: u8) -> u64 {
-        (word & !TOPS).wrapping_add(ONES.wrapping_mul(0x80_u64.wrapping_sub(n as u64)))
+/// Sixteen bytes at once, those that are `A` to `Z` in lower case.
+const fn lower(bytes: u128) -> u128 {
+    const ONES: u128 = u128::MAX / 0xff;
+    const TOPS: u128 = ONES << 7;
+    /// The top bit of every byte whose low seven bits are `least` or more.
+    const fn from(bytes: u128, least: u8) -> u128 {
+        (bytes & !TOPS).wrapping_add(ONES.wrapping_mul(0x80_u8.wrapping_sub(least) as u128))
     }
-    let upper = from(word, b'A') & !from(word, b'Z' + 1) & !word & TOPS;
-    // A top bit moved to where the cases differ: 0x80 to 0x20.
-    word | upper >> 2
+    let upper = from(bytes, b'A') & !from(bytes, b'Z' + 1) & !bytes & TOPS;
+    // From the top bit to the one in which the cases differ: 0x80 to 0x20.
+    bytes | upper >> 2
 }
 
 impl fmt::Display for Upn {

@@ -88,40 +88,29 @@ const fn devices(state: RunState) -> Property {
     Property::count(Of::Devices, state)
 }
 
+const TYPE: &str = "#microsoft.graph.hardwareConfigurationUserState";
+
 const SHAPE: Shape = Shape {
-    odata_type: "#microsoft.graph.hardwareConfigurationUserState",
-    properties: &[
-        Property::Type,
-        Property::Id,
-        Property::Upn,
-        Property::UserEmail,
-        Property::UserName,
-        Property::LastStateUpdate,
-        devices(RunState::Success),
-        devices(RunState::Fail),
-        devices(RunState::Pending),
-        devices(RunState::ScriptError),
-        devices(RunState::NotApplicable),
-        devices(RunState::Unknown),
+    odata_type: TYPE,
+    fields: &[
+        Property::Type.up_to(json::plain(TYPE)),
+        Property::Id.up_to(json::GUID),
+        Property::Upn.up_to(json::string(Upn::MAX_LEN)),
+        Property::UserEmail.up_to(json::string(127)),
+        Property::UserName.up_to(json::string(127)),
+        Property::LastStateUpdate.up_to(json::DATE_TIME),
+        devices(RunState::Success).up_to(json::COUNT),
+        devices(RunState::Fail).up_to(json::COUNT),
+        devices(RunState::Pending).up_to(json::COUNT),
+        devices(RunState::ScriptError).up_to(json::COUNT),
+        devices(RunState::NotApplicable).up_to(json::COUNT),
+        devices(RunState::Unknown).up_to(json::COUNT),
     ],
 };
 
 impl UserState<'_> {
     /// The bytes of the longest JSON of any user state.
-    pub const MAX_JSON: usize = json::object(&[
-        (Property::Type, json::plain(SHAPE.odata_type)),
-        (Property::Id, json::GUID),
-        (Property::Upn, json::string(Upn::MAX_LEN)),
-        (Property::UserEmail, json::string(127)),
-        (Property::UserName, json::string(127)),
-        (Property::LastStateUpdate, json::DATE_TIME),
-        (devices(RunState::Success), json::COUNT),
-        (devices(RunState::Fail), json::COUNT),
-        (devices(RunState::Pending), json::COUNT),
-        (devices(RunState::ScriptError), json::COUNT),
-        (devices(RunState::NotApplicable), json::COUNT),
-        (devices(RunState::Unknown), json::COUNT),
-    ]);
+    pub const MAX_JSON: usize = json::object(SHAPE.fields);
 
     /// Writes the JSON to the start of `buffer`; gives its length in bytes.
     ///
