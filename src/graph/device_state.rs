@@ -229,16 +229,20 @@ impl Serialize for DeviceState<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = json::open(serializer, &SHAPE)?;
         object.serialize_field(Property::Id.name(), &Guid(self.id))?;
-        json::given(&mut object, Property::DeviceName, &self.device_name)?;
-        json::given(&mut object, Property::OsVersion, &self.os_version)?;
+        json::given(&mut object, Property::DeviceName, self.device_name.as_ref())?;
+        json::given(&mut object, Property::OsVersion, self.os_version.as_ref())?;
         object.serialize_field(Property::Upn.name(), &self.upn)?;
-        json::given(&mut object, Property::InternalVersion, &self.internal_version)?;
+        json::given(&mut object, Property::InternalVersion, self.internal_version.as_ref())?;
         object.serialize_field(Property::LastStateUpdate.name(), &Instant(self.last_update))?;
         object.serialize_field(Property::ConfigurationState.name(), self.state.name())?;
-        json::given(&mut object, Property::ConfigurationOutput, &self.output)?;
-        json::given(&mut object, Property::ConfigurationError, &self.error)?;
-        json::given(&mut object, Property::AssignmentFilterIds, &self.assignment_filter_ids)?;
-        json::given(&mut object, Property::UserId, &self.user_id)?;
+        json::given(&mut object, Property::ConfigurationOutput, self.output.as_ref())?;
+        json::given(&mut object, Property::ConfigurationError, self.error.as_ref())?;
+        json::given(
+            &mut object,
+            Property::AssignmentFilterIds,
+            self.assignment_filter_ids.as_ref(),
+        )?;
+        json::given(&mut object, Property::UserId, self.user_id.as_ref())?;
         object.end()
     }
 }

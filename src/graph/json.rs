@@ -71,7 +71,7 @@ pub(super) fn open<S: Serializer>(
 pub(super) fn given<S: SerializeStruct>(
     object: &mut S,
     property: Property,
-    value: &Option<impl Serialize>,
+    value: Option<&impl Serialize>,
 ) -> Result<(), S::Error> {
     match value {
         Some(value) => object.serialize_field(property.name(), value),

@@ -29,6 +29,7 @@ pub(super) enum Property {
     ErrorDevices,
     SuccessUsers,
     ErrorUsers,
+    UserPrincipalName,
     Count(Counter),
 }
 
@@ -82,6 +83,7 @@ impl Property {
             Self::ErrorDevices => "errorDeviceCount",
             Self::SuccessUsers => "successUserCount",
             Self::ErrorUsers => "errorUserCount",
+            Self::UserPrincipalName => "userPrincipalName",
             Self::Count(counter) => counter.name(),
         }
     }

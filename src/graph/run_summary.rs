@@ -169,7 +169,7 @@ impl Serialize for RunSummary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Summary { devices, users, last_run } = &self.summary;
         let mut object = json::open(serializer, &SHAPE)?;
-        json::given(&mut object, Property::Id, &self.id.map(Guid))?;
+        json::given(&mut object, Property::Id, self.id.map(Guid).as_ref())?;
         for (of, counts) in [(Of::Devices, devices), (Of::Users, users)] {
             for state in WIRE_ORDER {
                 let name = Property::count(of, state).name();

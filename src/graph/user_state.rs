@@ -167,7 +167,7 @@ impl<'a> UserStateUpdate<'a> {
 impl Serialize for UserState<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = json::open(serializer, &SHAPE)?;
-        json::given(&mut object, Property::Id, &self.id.map(Guid))?;
+        json::given(&mut object, Property::Id, self.id.map(Guid).as_ref())?;
         object.serialize_field(Property::Upn.name(), &self.upn)?;
         object.serialize_field(Property::UserEmail.name(), &self.email)?;
         object.serialize_field(Property::UserName.name(), &self.name)?;

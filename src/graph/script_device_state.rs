@@ -1,4 +1,4 @@
-//! A management script's resources: its summary, its events, its users.
+//! One result of one device that ran a management script.
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use uuid::Uuid;
@@ -8,110 +8,6 @@ use super::object::{Object, Shape};
 use super::property::Property;
 use super::{BufferFull, Error, Text, Upn};
 use crate::{DateTime, Event, RunState};
-
-/// The summary of a management script: `deviceManagementScriptRunSummary`.
-///
-/// A script counts two states where a configuration counts six: success, and error for fail and
-/// script error together.
-///
-/// Written, `id` is left out when it is `None`.
-///
-/// Source: Microsoft Graph beta, `deviceManagementScriptRunSummary`.
-///
-/// ```
-/// use runtally::graph::ScriptRunSummary;
-///
-/// let summary = ScriptRunSummary::decode(
-///     br#"{"successDeviceCount":2,"errorDeviceCount":0,"successUserCount":0,"errorUserCount":14}"#,
-/// )?;
-/// assert_eq!(summary.error_users, 14);
-/// # Ok::<(), runtally::graph::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct ScriptRunSummary {
-    /// Names the summary; a body that declares one need not have it.
-    #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
-    pub id: Option<Uuid>,
-    /// The devices on which the script succeeded.
-    pub success_devices: u32,
-    /// The devices on which the script failed or broke.
-    pub error_devices: u32,
-    /// The users for whom the script succeeded.
-    pub success_users: u32,
-    /// The users for whom the script failed or broke.
-    pub error_users: u32,
-}
-
-const SUMMARY_TYPE: &str = "#microsoft.management.services.api.deviceManagementScriptRunSummary";
-
-const SUMMARY: Shape = Shape {
-    odata_type: SUMMARY_TYPE,
-    fields: &[
-        Property::Type.up_to(json::plain(SUMMARY_TYPE)),
-        Property::Id.up_to(json::GUID),
-        Property::SuccessDevices.up_to(json::COUNT),
-        Property::ErrorDevices.up_to(json::COUNT),
-        Property::SuccessUsers.up_to(json::COUNT),
-        Property::ErrorUsers.up_to(json::COUNT),
-    ],
-};
-
-impl ScriptRunSummary {
-    /// The bytes of the longest JSON of any summary.
-    pub const MAX_JSON: usize = json::object(SUMMARY.fields);
-
-    /// Reads a summary; its four counts are required.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] if the document is not JSON as [the module](super) has it, a value does not fit
-    /// its property, or a count is missing.
-    pub fn decode(json: &[u8]) -> Result<Self, Error> {
-        let mut id = None;
-        let (mut success_devices, mut error_devices) = (None, None);
-        let (mut success_users, mut error_users) = (None, None);
-        let mut object = Object::open(json, &SUMMARY)?;
-        while let Some(property) = object.next()? {
-            match property {
-                Property::Id => id = Some(object.guid()?),
-                Property::SuccessDevices => success_devices = Some(object.count()?),
-                Property::ErrorDevices => error_devices = Some(object.count()?),
-                Property::SuccessUsers => success_users = Some(object.count()?),
-                Property::ErrorUsers => error_users = Some(object.count()?),
-                _ => object.skip()?,
-            }
-        }
-        Ok(Self {
-            id,
-            success_devices: success_devices.ok_or(Property::SuccessDevices.missing())?,
-            error_devices: error_devices.ok_or(Property::ErrorDevices.missing())?,
-            success_users: success_users.ok_or(Property::SuccessUsers.missing())?,
-            error_users: error_users.ok_or(Property::ErrorUsers.missing())?,
-        })
-    }
-
-    /// Writes the JSON to the start of `buffer`; gives its length in bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do.
-    pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
-        json::encode(self, buffer)
-    }
-}
-
-impl Serialize for ScriptRunSummary {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = json::open(serializer, &SUMMARY)?;
-        json::given(&mut object, Property::Id, &self.id.map(Guid))?;
-        object.serialize_field(Property::SuccessDevices.name(), &self.success_devices)?;
-        object.serialize_field(Property::ErrorDevices.name(), &self.error_devices)?;
-        object.serialize_field(Property::SuccessUsers.name(), &self.success_users)?;
-        object.serialize_field(Property::ErrorUsers.name(), &self.error_users)?;
-        object.end()
-    }
-}
 
 /// A device's result of running a management script: `deviceManagementScriptDeviceState`.
 ///
@@ -157,12 +53,12 @@ pub struct ScriptDeviceState<'a> {
     pub error_description: Option<Text<'a, 8192>>,
 }
 
-const DEVICE_STATE_TYPE: &str = "#microsoft.graph.deviceManagementScriptDeviceState";
+const TYPE: &str = "#microsoft.graph.deviceManagementScriptDeviceState";
 
-const DEVICE_STATE: Shape = Shape {
-    odata_type: DEVICE_STATE_TYPE,
+const SHAPE: Shape = Shape {
+    odata_type: TYPE,
     fields: &[
-        Property::Type.up_to(json::plain(DEVICE_STATE_TYPE)),
+        Property::Type.up_to(json::plain(TYPE)),
         Property::Id.up_to(json::GUID),
         Property::RunState.up_to(json::RUN_STATE),
         Property::ResultMessage.up_to(json::string(8192)),
@@ -174,11 +70,11 @@ const DEVICE_STATE: Shape = Shape {
 
 impl<'a> ScriptDeviceState<'a> {
     /// The bytes of the longest JSON of any device state.
-    pub const MAX_JSON: usize = json::object(DEVICE_STATE.fields);
+    pub const MAX_JSON: usize = json::object(SHAPE.fields);
 
     /// The bytes of the longest JSON of a [`row`](Self::row).
     pub const MAX_ROW_JSON: usize = json::object(&[
-        Property::Type.up_to(json::plain(DEVICE_STATE_TYPE)),
+        Property::Type.up_to(json::plain(TYPE)),
         Property::Id.up_to(json::GUID),
         Property::RunState.up_to(json::RUN_STATE),
         Property::LastStateUpdate.up_to(json::DATE_TIME),
@@ -193,7 +89,7 @@ impl<'a> ScriptDeviceState<'a> {
     pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
         let (mut id, mut state, mut last_update) = (None, None, None);
         let (mut result_message, mut error_code, mut error_description) = (None, None, None);
-        let mut object = Object::open(json, &DEVICE_STATE)?;
+        let mut object = Object::open(json, &SHAPE)?;
         while let Some(property) = object.next()? {
             match property {
                 Property::Id => id = Some(object.guid()?),
@@ -257,13 +153,13 @@ impl<'a> ScriptDeviceState<'a> {
 
 impl Serialize for ScriptDeviceState<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = json::open(serializer, &DEVICE_STATE)?;
+        let mut object = json::open(serializer, &SHAPE)?;
         object.serialize_field(Property::Id.name(), &Guid(self.id))?;
         object.serialize_field(Property::RunState.name(), self.state.name())?;
-        json::given(&mut object, Property::ResultMessage, &self.result_message)?;
+        json::given(&mut object, Property::ResultMessage, self.result_message.as_ref())?;
         object.serialize_field(Property::LastStateUpdate.name(), &Instant(self.last_update))?;
-        json::given(&mut object, Property::ErrorCode, &self.error_code)?;
-        json::given(&mut object, Property::ErrorDescription, &self.error_description)?;
+        json::given(&mut object, Property::ErrorCode, self.error_code.as_ref())?;
+        json::given(&mut object, Property::ErrorDescription, self.error_description.as_ref())?;
         object.end()
     }
 }

@@ -1,0 +1,113 @@
+//! A management script's summary.
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use uuid::Uuid;
+
+use super::json::{self, Guid};
+use super::object::{Object, Shape};
+use super::property::Property;
+use super::{BufferFull, Error};
+
+/// The summary of a management script: `deviceManagementScriptRunSummary`.
+///
+/// A script counts two states where a configuration counts six: success, and error for fail and
+/// script error together.
+///
+/// Written, `id` is left out when it is `None`.
+///
+/// Source: Microsoft Graph beta, `deviceManagementScriptRunSummary`.
+///
+/// ```
+/// use runtally::graph::ScriptRunSummary;
+///
+/// let summary = ScriptRunSummary::decode(
+///     br#"{"successDeviceCount":2,"errorDeviceCount":0,"successUserCount":0,"errorUserCount":14}"#,
+/// )?;
+/// assert_eq!(summary.error_users, 14);
+/// # Ok::<(), runtally::graph::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ScriptRunSummary {
+    /// Names the summary; a body that declares one need not have it.
+    #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
+    pub id: Option<Uuid>,
+    /// The devices on which the script succeeded.
+    pub success_devices: u32,
+    /// The devices on which the script failed or broke.
+    pub error_devices: u32,
+    /// The users for whom the script succeeded.
+    pub success_users: u32,
+    /// The users for whom the script failed or broke.
+    pub error_users: u32,
+}
+
+const TYPE: &str = "#microsoft.management.services.api.deviceManagementScriptRunSummary";
+
+const SHAPE: Shape = Shape {
+    odata_type: TYPE,
+    fields: &[
+        Property::Type.up_to(json::plain(TYPE)),
+        Property::Id.up_to(json::GUID),
+        Property::SuccessDevices.up_to(json::COUNT),
+        Property::ErrorDevices.up_to(json::COUNT),
+        Property::SuccessUsers.up_to(json::COUNT),
+        Property::ErrorUsers.up_to(json::COUNT),
+    ],
+};
+
+impl ScriptRunSummary {
+    /// The bytes of the longest JSON of any summary.
+    pub const MAX_JSON: usize = json::object(SHAPE.fields);
+
+    /// Reads a summary; its four counts are required.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the document is not JSON as [the module](super) has it, a value does not fit
+    /// its property, or a count is missing.
+    pub fn decode(json: &[u8]) -> Result<Self, Error> {
+        let mut id = None;
+        let (mut success_devices, mut error_devices) = (None, None);
+        let (mut success_users, mut error_users) = (None, None);
+        let mut object = Object::open(json, &SHAPE)?;
+        while let Some(property) = object.next()? {
+            match property {
+                Property::Id => id = Some(object.guid()?),
+                Property::SuccessDevices => success_devices = Some(object.count()?),
+                Property::ErrorDevices => error_devices = Some(object.count()?),
+                Property::SuccessUsers => success_users = Some(object.count()?),
+                Property::ErrorUsers => error_users = Some(object.count()?),
+                _ => object.skip()?,
+            }
+        }
+        Ok(Self {
+            id,
+            success_devices: success_devices.ok_or(Property::SuccessDevices.missing())?,
+            error_devices: error_devices.ok_or(Property::ErrorDevices.missing())?,
+            success_users: success_users.ok_or(Property::SuccessUsers.missing())?,
+            error_users: error_users.ok_or(Property::ErrorUsers.missing())?,
+        })
+    }
+
+    /// Writes the JSON to the start of `buffer`; gives its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do.
+    pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
+        json::encode(self, buffer)
+    }
+}
+
+impl Serialize for ScriptRunSummary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = json::open(serializer, &SHAPE)?;
+        json::given(&mut object, Property::Id, self.id.map(Guid).as_ref())?;
+        object.serialize_field(Property::SuccessDevices.name(), &self.success_devices)?;
+        object.serialize_field(Property::ErrorDevices.name(), &self.error_devices)?;
+        object.serialize_field(Property::SuccessUsers.name(), &self.success_users)?;
+        object.serialize_field(Property::ErrorUsers.name(), &self.error_users)?;
+        object.end()
+    }
+}

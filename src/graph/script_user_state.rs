@@ -1,0 +1,109 @@
+//! What is reported of one user of a management script.
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use uuid::Uuid;
+
+use super::json::{self, Guid};
+use super::object::{Object, Shape};
+use super::property::Property;
+use super::{BufferFull, Error, Upn};
+
+/// One user's devices by how a management script ended: `deviceManagementScriptUserState`.
+///
+/// Written, `id` is left out when it is `None`.
+///
+/// Source: Microsoft Graph beta, `deviceManagementScriptUserState`.
+///
+/// ```
+/// use runtally::graph::ScriptUserState;
+///
+/// let json = concat!(
+///     r##"{"@odata.type":"#microsoft.graph.deviceManagementScriptUserState","##,
+///     r#""successDeviceCount":2,"errorDeviceCount":0,"userPrincipalName":"ada@example.com"}"#,
+/// );
+/// let user = ScriptUserState::decode(json.as_bytes())?;
+/// assert_eq!(user.upn.as_str(), "ada@example.com");
+///
+/// let mut buffer = [0; ScriptUserState::MAX_JSON];
+/// let length = user.encode(&mut buffer)?;
+/// assert_eq!(&buffer[..length], json.as_bytes());
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ScriptUserState {
+    /// Names the user state; a body that declares one need not have it.
+    #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
+    pub id: Option<Uuid>,
+    /// The user's devices on which the script succeeded, 0 to 2 147 483 647.
+    pub success_devices: u32,
+    /// The user's devices on which the script failed or broke, 0 to 2 147 483 647.
+    pub error_devices: u32,
+    /// The user: `userPrincipalName`.
+    pub upn: Upn,
+}
+
+const TYPE: &str = "#microsoft.graph.deviceManagementScriptUserState";
+
+const SHAPE: Shape = Shape {
+    odata_type: TYPE,
+    fields: &[
+        Property::Type.up_to(json::plain(TYPE)),
+        Property::Id.up_to(json::GUID),
+        Property::SuccessDevices.up_to(json::COUNT),
+        Property::ErrorDevices.up_to(json::COUNT),
+        Property::UserPrincipalName.up_to(json::string(Upn::MAX_LEN)),
+    ],
+};
+
+impl ScriptUserState {
+    /// The bytes of the longest JSON of any user state.
+    pub const MAX_JSON: usize = json::object(SHAPE.fields);
+
+    /// Reads a user state; its two counts and its user are required.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the document is not JSON as [the module](super) has it, a value does not fit
+    /// its property, or a required property is missing.
+    pub fn decode(json: &[u8]) -> Result<Self, Error> {
+        let (mut id, mut upn) = (None, None);
+        let (mut success_devices, mut error_devices) = (None, None);
+        let mut object = Object::open(json, &SHAPE)?;
+        while let Some(property) = object.next()? {
+            match property {
+                Property::Id => id = Some(object.guid()?),
+                Property::SuccessDevices => success_devices = Some(object.count()?),
+                Property::ErrorDevices => error_devices = Some(object.count()?),
+                Property::UserPrincipalName => upn = object.upn()?,
+                _ => object.skip()?,
+            }
+        }
+        Ok(Self {
+            id,
+            success_devices: success_devices.ok_or(Property::SuccessDevices.missing())?,
+            error_devices: error_devices.ok_or(Property::ErrorDevices.missing())?,
+            upn: upn.ok_or(Property::UserPrincipalName.missing())?,
+        })
+    }
+
+    /// Writes the JSON to the start of `buffer`; gives its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do.
+    pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
+        json::encode(self, buffer)
+    }
+}
+
+impl Serialize for ScriptUserState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = json::open(serializer, &SHAPE)?;
+        json::given(&mut object, Property::Id, self.id.map(Guid).as_ref())?;
+        object.serialize_field(Property::SuccessDevices.name(), &self.success_devices)?;
+        object.serialize_field(Property::ErrorDevices.name(), &self.error_devices)?;
+        object.serialize_field(Property::UserPrincipalName.name(), &self.upn)?;
+        object.end()
+    }
+}
