@@ -161,7 +161,7 @@ fn write_devices(fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
     events.sort_unstable_by_key(|event| event.device);
     let mut json = [0; DeviceState::MAX_ROW_JSON];
     for event in events {
-        let state = DeviceState::row(*event.device, event.user.cloned(), event.state, event.at);
+        let state = DeviceState::row(*event.device, event.user, event.state, event.at);
         let length = state.encode(&mut json).map_err(io::Error::other)?;
         out.write_all(&json[..length])?;
         out.write_all(b"\n")?;
