@@ -45,9 +45,8 @@ where
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn declare(&mut self, written: &Summary) -> Result<(), Refusal> {
-        let (devices, users) = self.live();
-        let devices = carried(Of::Devices, &written.devices, &devices)?;
-        let users = carried(Of::Users, &written.users, &users)?;
+        let devices = carried(Of::Devices, &written.devices, &self.live(Of::Devices))?;
+        let users = carried(Of::Users, &written.users, &self.live(Of::Users))?;
         let latest = self.devices.iter().map(|(_, _, record)| record.stamp.at()).max();
         not_before(Of::Devices, written.last_run, latest)?;
 
@@ -57,7 +56,7 @@ where
         Ok(())
     }
 
-    /// Declares a user's reported device counts and last update. The user's row stays until
+    /// Declares a user's reported device counts and, where the wire has one, last update. The user's row stays until
     /// [`undeclare_user`](Self::undeclare_user), even without devices. Declaring again replaces
     /// what was declared, and the spelling of the key with it.
     ///
@@ -76,7 +75,7 @@ where
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let counts = Counts::ZERO.with(RunState::Success, 5)?.with(RunState::Fail, 1)?;
-    /// tally.declare_user(&"ada", counts, "2026-11-21T09:30Z".parse()?)?;
+    /// tally.declare_user(&"ada", counts, Some("2026-11-21T09:30Z".parse()?))?;
     /// assert_eq!(tally.summary().users[RunState::Fail], 1);
     /// assert_eq!(tally.summary().devices[RunState::Fail], 0); // those are the summary's own
     /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -85,7 +84,7 @@ where
         &mut self,
         user: &U,
         written: Counts,
-        last_update: DateTime,
+        last_update: Option<DateTime>,
     ) -> Result<(), Refusal> {
         let known = self.users.find(user);
         if known.is_none() && self.users.is_full() {
@@ -94,8 +93,10 @@ where
         let mut record = self.user_record(known);
         let before = record.state();
         record.set_carried(carried(Of::Devices, &written, &record.live())?);
-        not_before(Of::Users, Some(last_update), self.latest_of(&record))?;
-        record.carried_update = Some(last_update);
+        if last_update.is_some() {
+            not_before(Of::Users, last_update, self.latest_of(&record))?;
+        }
+        record.carried_update = last_update;
         record.declared = true;
         let change = (before, record.state());
         self.summary.users.check_shift(change, Of::Users)?;
@@ -127,7 +128,7 @@ where
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let counts = Counts::ZERO.with(RunState::Success, 5)?;
-    /// tally.declare_user(&"ada", counts, "2026-11-21T09:30Z".parse()?)?;
+    /// tally.declare_user(&"ada", counts, Some("2026-11-21T09:30Z".parse()?))?;
     /// assert_eq!(tally.undeclare_user(&"ada"), Ok(true));
     /// assert_eq!(tally.undeclare_user(&"ada"), Ok(false));
     /// assert_eq!(tally.summary().users.total(), 0);
@@ -156,14 +157,44 @@ where
         Ok(true)
     }
 
-    /// The counts of the rows alone.
-    pub(super) fn live(&self) -> (Counts, Counts) {
-        // Carried is never above reported: that is what `carried` below checks.
-        let live = |reported: &Counts, carried| reported.checked_sub(carried).unwrap_or_default();
-        (
-            live(&self.summary.devices, &self.carried.devices),
-            live(&self.summary.users, &self.carried.users),
-        )
+    /// The devices or users counted from rows held here: reported - carried.
+    ///
+    /// ```
+    /// use runtally::{Counts, Event, Of, RunState, Summary, Tally};
+    ///
+    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
+    /// tally.declare(&Summary { devices: five, ..Summary::ZERO })?;
+    /// assert_eq!(tally.live(Of::Devices), Counts::ZERO);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn live(&self, of: Of) -> Counts {
+        let reported = match of {
+            Of::Devices => &self.summary.devices,
+            Of::Users => &self.summary.users,
+        };
+        // Carried is never above reported: `carried` below sees to that.
+        reported.checked_sub(&self.carried(of)).unwrap_or_default()
+    }
+
+    /// The devices or users counted by declaration, or devices retired.
+    ///
+    /// ```
+    /// use runtally::{Counts, Event, Of, RunState, Summary, Tally};
+    ///
+    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
+    /// tally.declare(&Summary { devices: five, ..Summary::ZERO })?;
+    /// assert_eq!(tally.carried(Of::Devices), five);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn carried(&self, of: Of) -> Counts {
+        match of {
+            Of::Devices => self.carried.devices,
+            Of::Users => self.carried.users,
+        }
     }
 
     fn user_record(&self, id: Option<crate::table::RowId>) -> UserRecord {

@@ -215,14 +215,28 @@ where
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn check(&self, event: &Event<D, U>) -> Result<Outcome, Refusal> {
+        self.preview(event).map(|(outcome, _)| outcome)
+    }
+
+    /// What [`apply`](Self::apply) would come to, and the summary afterwards.
+    pub(crate) fn preview(&self, event: &Event<D, U>) -> Result<(Outcome, Summary), Refusal> {
         let record = self.devices.find(&event.device).and_then(|row| self.devices.get(row));
         let record = record.map(|(_, record)| record);
         let user = record.and_then(|record| record.user).and_then(|user| self.users.get(user));
         let weighed = weigh(&self.summary, record, user, event)?;
-        if let Weighed::Moves { .. } = weighed {
-            self.weigh_move(record, event)?;
+
+        let mut summary = self.summary;
+        match weighed {
+            Weighed::Duplicate | Weighed::Stale => return Ok((weighed.outcome(), summary)),
+            Weighed::Stays { user, .. } => {
+                summary.users.shift(user.map_or((None, None), |shift| shift.states));
+            }
+            Weighed::Moves { .. } => summary.users = self.weigh_move(record, event)?.1,
         }
-        Ok(weighed.outcome())
+        let before = record.map(|record| record.stamp.state());
+        summary.devices.shift((before, Some(event.state)));
+        summary.last_run = summary.last_run.max(Some(event.at));
+        Ok((weighed.outcome(), summary))
     }
 
     /// Un-counts a device and frees its row; `None` if it is not known. The event recorded comes
@@ -357,12 +371,13 @@ where
     }
 
     /// The part of weighing that `Moves` leaves open: is there a row, is there a counter?
-    /// Gives the row of the user the device comes to, if there is one yet.
+    /// Gives the row of the user the device comes to, if there is one yet, and the user counts
+    /// afterwards.
     fn weigh_move(
         &self,
         record: Option<&DeviceRecord>,
         event: &Event<D, U>,
-    ) -> Result<Option<RowId>, Refusal> {
+    ) -> Result<(Option<RowId>, Counts), Refusal> {
         if record.is_none() && self.devices.is_full() {
             return Err(Refusal::DevicesFull { capacity: self.devices.len() });
         }
@@ -389,8 +404,7 @@ where
             Some((state, user)) => user.weigh((Some(state), None))?.states,
             None => (None, None),
         };
-        self.check_users([left, joined])?;
-        Ok(to)
+        Ok((to, self.users_after([left, joined])?))
     }
 
     /// Applies an event that makes the device known or brings it to another user.
@@ -401,7 +415,7 @@ where
         before: Option<RunState>,
         event: &Event<D, U>,
     ) -> Result<(), Refusal> {
-        let to = self.weigh_move(record.as_ref(), event)?;
+        let (to, _) = self.weigh_move(record.as_ref(), event)?;
 
         // From here on nothing refuses.
         let stamp = Stamp::new(event.at, event.state);
@@ -423,11 +437,9 @@ where
         Ok(())
     }
 
-    /// # Errors
-    ///
-    /// If the counts of users have no room for both changes. Both leave before any enters, so only
-    /// what it comes to can pass the limit.
-    fn check_users(&self, changes: [StateChange; 2]) -> Result<(), Overflow> {
+    /// The user counts after both changes. Both leave before any enters, so only what it comes to
+    /// can pass the limit.
+    fn users_after(&self, changes: [StateChange; 2]) -> Result<Counts, Overflow> {
         let mut users = self.summary.users;
         for (before, _) in changes {
             users.shift((before, None));
@@ -436,7 +448,7 @@ where
             users.check_shift((None, after), Of::Users)?;
             users.shift((None, after));
         }
-        Ok(())
+        Ok(users)
     }
 
     /// Takes a device out of its user's chain, and the user's row out of the table if nothing

@@ -47,7 +47,7 @@ impl<U> UserRow<'_, U> {
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
-    /// tally.declare_user(&"ada", five, "2026-11-21T09:30Z".parse()?)?;
+    /// tally.declare_user(&"ada", five, Some("2026-11-21T09:30Z".parse()?))?;
     /// assert_eq!(tally.user(&"ada").map(|ada| ada.reported()), Some(five));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -64,7 +64,7 @@ impl<U> UserRow<'_, U> {
     /// use runtally::{Counts, Tally};
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
-    /// tally.declare_user(&"ada", Counts::ZERO, "2026-11-21T09:30Z".parse()?)?;
+    /// tally.declare_user(&"ada", Counts::ZERO, None)?;
     /// assert_eq!(tally.user(&"ada").expect("declared").state(), None);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
