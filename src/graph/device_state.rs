@@ -78,7 +78,7 @@ pub struct DeviceState<'a> {
 
 const TYPE: &str = "#microsoft.graph.hardwareConfigurationDeviceState";
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     odata_type: TYPE,
     fields: &[
         Property::Type.up_to(json::plain(TYPE)),

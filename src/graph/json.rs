@@ -78,3 +78,9 @@ pub(super) fn given<S: SerializeStruct>(
         None => object.skip_field(property.name()),
     }
 }
+
+/// The GUID that a text of 36 characters is.
+pub(super) fn guid(text: &str) -> Option<Uuid> {
+    // Of the four spellings `Uuid` reads, this length leaves the hyphenated one.
+    (text.len() == uuid::fmt::Hyphenated::LENGTH).then(|| Uuid::try_parse(text).ok())?
+}

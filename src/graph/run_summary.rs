@@ -76,7 +76,7 @@ const fn users(state: RunState) -> Property {
 
 const TYPE: &str = "#microsoft.graph.hardwareConfigurationRunSummary";
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     odata_type: TYPE,
     fields: &[
         Property::Type.up_to(json::plain(TYPE)),

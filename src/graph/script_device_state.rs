@@ -55,7 +55,7 @@ pub struct ScriptDeviceState<'a> {
 
 const TYPE: &str = "#microsoft.graph.deviceManagementScriptDeviceState";
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     odata_type: TYPE,
     fields: &[
         Property::Type.up_to(json::plain(TYPE)),

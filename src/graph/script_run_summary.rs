@@ -44,7 +44,7 @@ pub struct ScriptRunSummary {
 
 const TYPE: &str = "#microsoft.management.services.api.deviceManagementScriptRunSummary";
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     odata_type: TYPE,
     fields: &[
         Property::Type.up_to(json::plain(TYPE)),

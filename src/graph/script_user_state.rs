@@ -45,7 +45,7 @@ pub struct ScriptUserState {
 
 const TYPE: &str = "#microsoft.graph.deviceManagementScriptUserState";
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     odata_type: TYPE,
     fields: &[
         Property::Type.up_to(json::plain(TYPE)),

@@ -90,7 +90,7 @@ const fn devices(state: RunState) -> Property {
 
 const TYPE: &str = "#microsoft.graph.hardwareConfigurationUserState";
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     odata_type: TYPE,
     fields: &[
         Property::Type.up_to(json::plain(TYPE)),

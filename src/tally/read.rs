@@ -23,7 +23,7 @@ use crate::{Counts, DateTime, Event, RunState};
 /// assert_eq!(ada.last_update, Some(at));
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UserRow<'a, U> {
     /// Who it is.
@@ -38,6 +38,15 @@ pub struct UserRow<'a, U> {
     /// True if the user was declared through the API.
     pub declared: bool,
 }
+
+// By hand: deriving these would ask them of the key as well.
+impl<U> Clone for UserRow<'_, U> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<U> Copy for UserRow<'_, U> {}
 
 impl<U> UserRow<'_, U> {
     /// Carried + live: what the wire shows.
@@ -206,6 +215,12 @@ where
     /// ```
     pub fn users_from(&self, first: u16) -> impl Iterator<Item = (RowId, UserRow<'_, U>)> + Clone {
         self.users.iter_from(first).map(|(id, user, record)| (id, self.user_view(user, record)))
+    }
+
+    /// The keys of the users' rows.
+    #[cfg(feature = "graph")]
+    pub(crate) fn user_keys(&self) -> impl Iterator<Item = (RowId, &U)> + Clone {
+        self.users.iter().map(|(id, user, _)| (id, user))
     }
 
     /// What is recorded of each device of a user, in no order; empty if there is no row.

@@ -1,0 +1,208 @@
+//! What can be wrong with a request: status, code and message.
+
+use core::fmt;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use uuid::Uuid;
+
+use crate::Refusal;
+use crate::graph::{BufferFull, Error};
+
+/// Why a request is refused. Nothing was changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Problem {
+    NoToken,
+    UnknownToken,
+    ReadOnlyToken,
+    NoPath,
+    NotAGuid,
+    NotFound(Thing, Uuid),
+    Method {
+        allow: &'static str,
+    },
+    MediaType,
+    Document(Error),
+    /// The body's id or name is not the one of the path or of what is named.
+    Mismatch {
+        property: &'static str,
+    },
+    Declared(Thing),
+    Refused(Refusal),
+    StoreFull {
+        capacity: usize,
+    },
+    Option {
+        name: &'static str,
+        must: &'static str,
+    },
+    /// A query option that is not known here.
+    Unsupported(&'static str),
+    AnswerTooLong,
+}
+
+/// What a request names.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Thing {
+    Configuration,
+    Script,
+    Device,
+    User,
+    Summary,
+}
+
+impl Problem {
+    pub(super) const fn status(&self) -> u16 {
+        match self {
+            Self::NotAGuid
+            | Self::Document(_)
+            | Self::Mismatch { .. }
+            | Self::Option { .. }
+            | Self::Unsupported(_) => 400,
+            Self::NoToken | Self::UnknownToken => 401,
+            Self::ReadOnlyToken => 403,
+            Self::NoPath | Self::NotFound(..) => 404,
+            Self::Method { .. } => 405,
+            Self::Refused(Refusal::DevicesFull { .. } | Refusal::UsersFull { .. })
+            | Self::StoreFull { .. } => 507,
+            Self::Declared(_) | Self::Refused(_) => 409,
+            Self::AnswerTooLong => 413,
+            Self::MediaType => 415,
+        }
+    }
+
+    /// Graph's word for the kind of error.
+    const fn code(&self) -> &'static str {
+        match self.status() {
+            400 => "badRequest",
+            401 => "invalidAuthenticationToken",
+            403 => "accessDenied",
+            404 => "itemNotFound",
+            405 => "methodNotAllowed",
+            409 => match self {
+                Self::Declared(_) => "nameAlreadyExists",
+                _ => "conflict",
+            },
+            413 => "responseTooLarge",
+            415 => "unsupportedMediaType",
+            _ => "insufficientStorage",
+        }
+    }
+
+    pub(super) const fn allow(&self) -> Option<&'static str> {
+        match self {
+            Self::Method { allow } => Some(allow),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::Document(error)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<BufferFull> for Problem {
+    fn from(_: BufferFull) -> Self {
+        Self::AnswerTooLong
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoToken => "send an Authorization header with a Bearer token",
+            Self::UnknownToken => "the token is not known here",
+            Self::ReadOnlyToken => {
+                "the token may read only; \
+                 a write needs DeviceManagementConfiguration.ReadWrite.All"
+            }
+            Self::NoPath => "the path leads to nothing",
+            Self::NotAGuid => {
+                "an id in the path must be a GUID such as 74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974"
+            }
+            Self::NotFound(thing, id) => {
+                return write!(f, "no {} has the id {id}", thing.name());
+            }
+            Self::Method { allow } => return write!(f, "the path knows {allow} only"),
+            Self::MediaType => "send the body with Content-Type: application/json",
+            Self::Document(error) => return error.fmt(f),
+            Self::Mismatch { property } => {
+                return write!(f, "{property} must be the one that the path names, or be left out");
+            }
+            Self::Declared(thing) => {
+                return write!(f, "the {} was declared before; change it with PATCH", thing.name());
+            }
+            Self::Refused(refusal) => return refusal.fmt(f),
+            Self::StoreFull { capacity } => {
+                return write!(f, "no room for another: all {capacity} places are taken");
+            }
+            Self::Option { name, must } => return write!(f, "{name} {must}"),
+            Self::Unsupported(name) => {
+                return write!(
+                    f,
+                    "{name} is not known here; reading takes $select, a list $top, $skip and \
+                     $count as well"
+                );
+            }
+            Self::AnswerTooLong => "the answer is longer than the buffer for it",
+        })
+    }
+}
+
+impl Thing {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Script => "script",
+            Self::Device => "device",
+            Self::User => "user",
+            Self::Summary => "summary",
+        }
+    }
+}
+
+/// Graph's shape of an error.
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("error", 1)?;
+        object.serialize_field("error", &Body(self))?;
+        object.end()
+    }
+}
+
+struct Body<'a>(&'a Problem);
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("body", 3)?;
+        object.serialize_field("code", self.0.code())?;
+        object.serialize_field("message", &Message(self.0))?;
+        object.serialize_field("innerError", &Inner(self.0))?;
+        object.end()
+    }
+}
+
+struct Message<'a>(&'a Problem);
+
+impl Serialize for Message<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+struct Inner<'a>(&'a Problem);
+
+impl Serialize for Inner<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("inner", 1)?;
+        object.serialize_field("status", &self.0.status())?;
+        object.end()
+    }
+}
