@@ -23,6 +23,8 @@ mod event;
 #[cfg(feature = "graph")]
 pub mod graph;
 mod state;
+#[cfg(any(feature = "arbitrary", feature = "proptest"))]
+pub mod strategies;
 mod summary;
 mod table;
 mod tally;
