@@ -64,6 +64,13 @@ impl Summary {
             last_run: self.last_run.max(other.last_run),
         })
     }
+
+    /// There was a run at that time.
+    pub(crate) fn ran(&mut self, at: DateTime) {
+        if self.last_run.is_none_or(|last| last < at) {
+            self.last_run = Some(at);
+        }
+    }
 }
 
 /// A counter of the summary would pass [`Counts::MAX`].

@@ -18,7 +18,7 @@
 
 mod hash;
 
-use core::hash::{Hash, Hasher};
+use core::hash::Hash;
 use core::num::NonZeroU16;
 
 use hash::KeyHasher;
@@ -164,15 +164,15 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<RowId> {
         let bucket = self.bucket(&key);
         let head = self.heads.as_flattened_mut().get_mut(bucket)?;
-        let row = Row { key, value: Some(value), next: *head };
+        let next = *head;
         let id = if let Some(id) = self.free {
             let freed = self.rows.get_mut(id.index())?;
             self.free = freed.next;
-            *freed = row;
+            *freed = Row { key, value: Some(value), next };
             id
         } else {
             let id = RowId::from_number(self.rows.len() as u16)?;
-            self.rows.push(row).ok()?;
+            self.rows.push(Row { key, value: Some(value), next }).ok()?;
             id
         };
         *head = Some(id);
@@ -246,9 +246,16 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
     /// The hash's share of the heads: any number of them, without a division.
     #[inline]
     fn bucket(&self, key: &K) -> usize {
-        let mut hasher = KeyHasher::new(self.seed);
-        key.hash(&mut hasher);
         let heads = self.heads.as_flattened().len() as u64;
-        (hasher.finish().wrapping_mul(heads) >> 32) as usize
+        (u64::from(hash(key, self.seed)).wrapping_mul(heads) >> 32) as usize
     }
+}
+
+/// On a small core one copy, which both tables share if their keys are of one type.
+#[cfg_attr(target_pointer_width = "64", inline)]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+fn hash<K: Hash>(key: &K, seed: u64) -> u32 {
+    let mut hasher = KeyHasher::new(seed);
+    key.hash(&mut hasher);
+    hasher.hash()
 }

@@ -223,7 +223,8 @@ where
         let record = self.devices.find(&event.device).and_then(|row| self.devices.get(row));
         let record = record.map(|(_, record)| record);
         let user = record.and_then(|record| record.user).and_then(|user| self.users.get(user));
-        let weighed = weigh(&self.summary, record, user, event)?;
+        let stamp = Stamp::new(event.at, event.state);
+        let weighed = weigh(&self.summary, record, user, event, stamp)?;
 
         let mut summary = self.summary;
         match weighed {
@@ -269,12 +270,12 @@ where
         if let Some((_, user)) = record.user.and_then(|user| self.users.get(user)) {
             let shift = user.weigh((Some(state), None))?;
             self.summary.users.check_shift(shift.states, Of::Users)?;
+            self.summary.users.shift(shift.states);
         }
 
+        // From here on nothing refuses.
         self.summary.devices.leave(state);
-        if let Some(user) = record.user {
-            self.unlink(row, user, state);
-        }
+        self.unlink(row, &record);
         self.devices.remove(row);
         Ok(Some(event))
     }
@@ -307,12 +308,10 @@ where
 
         // Carried + 1, live - 1: what is reported, and with it every limit, stays as it is.
         self.carried.devices.enter(state);
-        if let Some(id) = record.user {
-            if let Some(user) = self.users.value_mut(id) {
-                user.carry(state, event.at);
-            }
-            self.unlink(row, id, state);
+        if let Some(user) = record.user.and_then(|user| self.users.value_mut(user)) {
+            user.carry(state, event.at);
         }
+        self.unlink(row, &record);
         self.devices.remove(row);
         Some(event)
     }
@@ -351,7 +350,8 @@ where
             .and_then(|user| self.users.get_mut(user));
 
         let known = user.as_ref().map(|(key, user)| (*key, &**user));
-        let weighed = weigh(&self.summary, record.as_deref(), known, event)?;
+        let stamp = Stamp::new(event.at, event.state);
+        let weighed = weigh(&self.summary, record.as_deref(), known, event, stamp)?;
         if let Weighed::Stays { before, user: shift } = weighed {
             let change = (Some(before), Some(event.state));
             if let (Some((_, user)), Some(shift)) = (&mut user, shift) {
@@ -359,13 +359,13 @@ where
                 self.summary.users.shift(shift.states);
             }
             if let Some(record) = &mut record {
-                record.stamp = Stamp::new(event.at, event.state);
+                record.stamp = stamp;
             }
             self.summary.devices.shift(change);
-            self.summary.last_run = self.summary.last_run.max(Some(event.at));
+            self.summary.ran(event.at);
         } else if let Weighed::Moves { before } = weighed {
-            let record = record.map(|record| *record);
-            self.hand_over(row, record, before, event)?;
+            let known = row.zip(record.map(|record| *record));
+            self.hand_over(known, before, stamp, event)?;
         }
         Ok(weighed.outcome())
     }
@@ -410,30 +410,30 @@ where
     /// Applies an event that makes the device known or brings it to another user.
     fn hand_over(
         &mut self,
-        row: Option<RowId>,
-        record: Option<DeviceRecord>,
+        known: Option<(RowId, DeviceRecord)>,
         before: Option<RunState>,
+        stamp: Stamp,
         event: &Event<D, U>,
     ) -> Result<(), Refusal> {
-        let (to, _) = self.weigh_move(record.as_ref(), event)?;
+        let (to, users) = self.weigh_move(known.as_ref().map(|(_, record)| record), event)?;
 
         // From here on nothing refuses.
-        let stamp = Stamp::new(event.at, event.state);
-        if let (Some(row), Some(record)) = (row, record) {
-            if let Some(user) = record.user {
-                self.unlink(row, user, record.stamp.state());
-            }
-            if let Some(record) = self.devices.value_mut(row) {
-                record.stamp = stamp;
-            }
-        }
         let new = DeviceRecord { stamp, user: None, sibling: None };
-        let row = row.or_else(|| self.devices.insert(event.device.clone(), new));
+        let row = if let Some((row, record)) = known {
+            self.unlink(row, &record);
+            if let Some(record) = self.devices.value_mut(row) {
+                *record = new;
+            }
+            Some(row)
+        } else {
+            self.devices.insert(event.device.clone(), new)
+        };
         if let (Some(row), Some(user)) = (row, &event.user) {
             self.link(row, to, user, event.state);
         }
         self.summary.devices.shift((before, Some(event.state)));
-        self.summary.last_run = self.summary.last_run.max(Some(event.at));
+        self.summary.users = users;
+        self.summary.ran(event.at);
         Ok(())
     }
 
@@ -452,13 +452,11 @@ where
     }
 
     /// Takes a device out of its user's chain, and the user's row out of the table if nothing
-    /// keeps it.
-    fn unlink(&mut self, device: RowId, from: RowId, state: RunState) {
-        let Some(record) = self.devices.value_mut(device) else { return };
-        record.user = None;
-        let next = record.sibling.take();
+    /// keeps it. The device's own record and the summary are the caller's to change.
+    fn unlink(&mut self, device: RowId, record: &DeviceRecord) {
+        let Some(from) = record.user else { return };
         let Some(user) = self.users.value_mut(from) else { return };
-        self.summary.users.shift(user.shift((Some(state), None)));
+        user.shift((Some(record.stamp.state()), None));
 
         let mut link = &mut user.first;
         while *link != Some(device) {
@@ -466,20 +464,21 @@ where
             let Some(record) = self.devices.value_mut(before) else { return };
             link = &mut record.sibling;
         }
-        *link = next;
+        *link = record.sibling;
 
         if user.first.is_none() && !user.is_kept() {
             self.users.remove(from);
         }
     }
 
-    /// Puts a device at the head of a user's chain; `to` is `None` for a user without a row.
+    /// Puts a device at the head of a user's chain; `to` is `None` for a user without a row. The
+    /// summary is the caller's to change.
     fn link(&mut self, device: RowId, to: Option<RowId>, user: &U, state: RunState) {
         let Some(to) = to.or_else(|| self.users.insert(user.clone(), UserRecord::default())) else {
             return;
         };
         let Some(user) = self.users.value_mut(to) else { return };
-        self.summary.users.shift(user.shift((None, Some(state))));
+        user.shift((None, Some(state)));
         let sibling = user.first.replace(device);
         if let Some(record) = self.devices.value_mut(device) {
             record.user = Some(to);
@@ -546,11 +545,12 @@ fn weigh<D, U: Ord>(
     record: Option<&DeviceRecord>,
     user: Option<(&U, &UserRecord)>,
     event: &Event<D, U>,
+    stamp: Stamp,
 ) -> Result<Weighed, Refusal> {
     let known = user.map(|(key, _)| key);
     let before = record.map(|record| record.stamp.state());
     if let Some(record) = record {
-        let order = Stamp::new(event.at, event.state).cmp(&record.stamp);
+        let order = stamp.cmp(&record.stamp);
         match order.then_with(|| event.user.as_ref().cmp(&known)) {
             Ordering::Less => return Ok(Weighed::Stale),
             Ordering::Equal => return Ok(Weighed::Duplicate),

@@ -166,15 +166,13 @@ impl UserRecord {
         }
     }
 
-    /// A device leaves one counter and enters another: what that makes of the user's run state.
-    pub(super) fn shift(&mut self, change: StateChange) -> StateChange {
-        let shift = self.shift_of(change);
-        self.apply(change, shift);
-        shift.states
+    /// A device leaves one counter and enters another.
+    pub(super) fn shift(&mut self, change: StateChange) {
+        self.apply(change, self.shift_of(change));
     }
 
     /// Without a branch on a state, since a processor cannot foresee those.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
     fn shift_of(&self, (left, entered): StateChange) -> UserShift {
         let bit = |state: RunState| 1u8 << state.severity();
         let if_last = |state| 0u8.wrapping_sub(u8::from(self.reported(state) <= 1));
