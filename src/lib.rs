@@ -1,4 +1,50 @@
-//! Counts a roll-out.
+//! Counts a roll-out: a state machine from events to counts that are always right.
+//!
+//! An operator rolls a hardware configuration or a script out to devices. Every device reports
+//! again and again, late, twice and out of order. A [`Tally`] keeps the last state of every device
+//! and user, takes each [`Event`] into account in constant time, and has the [`Summary`] ready at
+//! any moment.
+//!
+//! ```
+//! use runtally::{Event, RunState, Tally};
+//!
+//! // A static one lies in .bss: an empty tally is all zero bytes.
+//! let mut tally: Tally<u16, u16, 512, 64> = Tally::new();
+//!
+//! let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30:00Z".parse()? };
+//! tally.apply(&event)?;
+//! tally.apply(&Event { state: RunState::Success, at: "2026-11-21T09:45:00Z".parse()?, ..event })?;
+//!
+//! assert_eq!(tally.summary().devices[RunState::Fail], 0);
+//! assert_eq!(tally.summary().devices[RunState::Success], 1);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! # The way of the data
+//!
+//! Bytes become an event, the event goes into a tally, the tally has a summary, the summary becomes
+//! bytes:
+//!
+//! ```text
+//!  bytes ──────> Event ──────> Tally ──────> Summary ──────> bytes
+//!        decode        apply         summary         encode
+//!        graph                                       graph
+//! ```
+//!
+//! # Value, type, feature
+//!
+//! | what you choose | where |
+//! |---|---|
+//! | room for devices and users, what names them | the type: `Tally<D, U, DEVICES, USERS>` |
+//! | tokens, origin, envelope of the answers | a value: [`graph::request::Settings`] |
+//! | the seed of the hash | a value: [`Tally::reseed`] |
+//! | JSON and requests, logging, test strategies | the features `graph`, `defmt`, `proptest`, `arbitrary` |
+//!
+//! # Errors
+//!
+//! A call that fails has changed nothing, and its error is a sentence that names the counter or
+//! property, the value and the limit: [`Refusal`], [`graph::Error`], [`DateTimeError`]. Nothing
+//! here panics, allocates, recurses or is `unsafe`.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -17,6 +63,11 @@
 
 #[cfg(any(test, feature = "std"))]
 extern crate std;
+
+/// The README's examples, run as tests.
+#[cfg(all(doctest, feature = "graph"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod counts;
 mod event;
