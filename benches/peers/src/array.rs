@@ -1,0 +1,111 @@
+//! Peer: plain arrays, rows by number. Nothing is looked up, no key is compared: the limit.
+
+use std::cmp::Ordering;
+
+use runtally::{DateTime, Outcome, RunState, Summary};
+
+use crate::contender::{Contender, summary};
+use crate::std_tally::most_severe;
+use crate::workload::{Fleet, Report};
+
+pub struct Arrays {
+    rows: Vec<Option<Row>>,
+    owners: Vec<[u16; 6]>,
+    devices: [u32; 6],
+    users: [u32; 6],
+    last_run: Option<DateTime>,
+}
+
+#[derive(Clone, Copy)]
+struct Row {
+    at: DateTime,
+    state: RunState,
+    user: Option<u16>,
+}
+
+impl Arrays {
+    pub fn with_room_for(devices: usize, users: usize) -> Self {
+        Self {
+            rows: vec![None; devices],
+            owners: vec![[0; 6]; users],
+            devices: [0; 6],
+            users: [0; 6],
+            last_run: None,
+        }
+    }
+
+    fn shift(&mut self, user: u16, left: Option<RunState>, entered: Option<RunState>) {
+        let counts = &mut self.owners[usize::from(user)];
+        let before = most_severe(counts);
+        if let Some(left) = left {
+            counts[left as usize] -= 1;
+        }
+        if let Some(entered) = entered {
+            counts[entered as usize] += 1;
+        }
+        let after = most_severe(counts);
+        if before != after {
+            if let Some(before) = before {
+                self.users[before as usize] -= 1;
+            }
+            if let Some(after) = after {
+                self.users[after as usize] += 1;
+            }
+        }
+    }
+}
+
+impl Contender for Arrays {
+    type Event = Report;
+
+    fn event(&self, _: &Fleet, report: Report) -> Report {
+        report
+    }
+
+    fn apply(&mut self, event: &Report) -> Outcome {
+        let row = &mut self.rows[usize::from(event.device)];
+        let new = Row { at: event.at, state: event.state, user: event.user };
+        let before = if let Some(row) = row {
+            let order = (event.at, event.state.severity(), event.user).cmp(&(
+                row.at,
+                row.state.severity(),
+                row.user,
+            ));
+            match order {
+                Ordering::Less => return Outcome::Stale,
+                Ordering::Equal => return Outcome::Duplicate,
+                Ordering::Greater => {}
+            }
+            let old = std::mem::replace(row, new);
+            if old.user == event.user {
+                if let Some(user) = old.user
+                    && old.state != event.state
+                {
+                    self.shift(user, Some(old.state), Some(event.state));
+                }
+            } else {
+                if let Some(user) = old.user {
+                    self.shift(user, Some(old.state), None);
+                }
+                if let Some(user) = event.user {
+                    self.shift(user, None, Some(event.state));
+                }
+            }
+            self.devices[old.state as usize] -= 1;
+            Some(old.state)
+        } else {
+            *row = Some(new);
+            if let Some(user) = event.user {
+                self.shift(user, None, Some(event.state));
+            }
+            None
+        };
+        self.devices[event.state as usize] += 1;
+        self.last_run = self.last_run.max(Some(event.at));
+        Outcome::Applied { before }
+    }
+
+    fn summary(&mut self) -> Summary {
+        summary(self.devices, self.users, self.last_run)
+    }
+}

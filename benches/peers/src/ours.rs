@@ -1,0 +1,90 @@
+//! The library: by key, by handle, and by handle with the keys of a mesh.
+
+use runtally::{Event, Outcome, RowId, Summary, Tally};
+use uuid::Uuid;
+
+use crate::contender::Contender;
+use crate::workload::{Fleet, Report};
+
+/// By key: what arrives names a device.
+pub struct ByKey<const N: usize, const U: usize>(Box<Tally<Uuid, Uuid, N, U>>);
+
+/// By handle: the caller kept the row of each device it talks to.
+pub struct ByHandle<const N: usize, const U: usize>(Box<Tally<Uuid, Uuid, N, U>>);
+
+/// By handle, with addresses of 16 bits for keys.
+pub struct Mesh<const N: usize, const U: usize>(Box<Tally<u16, u16, N, U>>);
+
+macro_rules! new {
+    ($name:ident) => {
+        impl<const N: usize, const U: usize> Default for $name<N, U> {
+            fn default() -> Self {
+                Self(Box::new(Tally::new()))
+            }
+        }
+    };
+}
+new!(ByKey);
+new!(ByHandle);
+new!(Mesh);
+
+fn event(fleet: &Fleet, report: Report) -> Event<Uuid, Uuid> {
+    Event {
+        device: fleet.devices[usize::from(report.device)],
+        user: report.user.map(|user| fleet.users[usize::from(user)]),
+        state: report.state,
+        at: report.at,
+    }
+}
+
+impl<const N: usize, const U: usize> Contender for ByKey<N, U> {
+    type Event = Event<Uuid, Uuid>;
+
+    fn event(&self, fleet: &Fleet, report: Report) -> Self::Event {
+        event(fleet, report)
+    }
+
+    fn apply(&mut self, event: &Self::Event) -> Outcome {
+        self.0.apply(event).expect("there is room")
+    }
+
+    fn summary(&mut self) -> Summary {
+        *self.0.summary()
+    }
+}
+
+impl<const N: usize, const U: usize> Contender for ByHandle<N, U> {
+    type Event = (RowId, Event<Uuid, Uuid>);
+
+    fn event(&self, fleet: &Fleet, report: Report) -> Self::Event {
+        let event = event(fleet, report);
+        (self.0.find(&event.device).unwrap_or(UNKNOWN), event)
+    }
+
+    fn apply(&mut self, (row, event): &Self::Event) -> Outcome {
+        self.0.apply_at(*row, event).expect("there is room")
+    }
+
+    fn summary(&mut self) -> Summary {
+        *self.0.summary()
+    }
+}
+
+impl<const N: usize, const U: usize> Contender for Mesh<N, U> {
+    type Event = (RowId, Event<u16, u16>);
+
+    fn event(&self, _: &Fleet, Report { device, user, state, at }: Report) -> Self::Event {
+        (self.0.find(&device).unwrap_or(UNKNOWN), Event { device, user, state, at })
+    }
+
+    fn apply(&mut self, (row, event): &Self::Event) -> Outcome {
+        self.0.apply_at(*row, event).expect("there is room")
+    }
+
+    fn summary(&mut self) -> Summary {
+        *self.0.summary()
+    }
+}
+
+/// A handle like any other: whose row it is, is checked.
+const UNKNOWN: RowId = RowId::from_number(0).expect("the first row");

@@ -1,0 +1,99 @@
+//! Peer: rows in a `std::collections::HashMap`, counted at each summary.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::hint::black_box;
+
+use runtally::{DateTime, Event, Outcome, RunState, Summary};
+use uuid::Uuid;
+
+use crate::contender::{Contender, summary};
+use crate::workload::{Fleet, Report};
+
+pub struct Recount {
+    devices: HashMap<Uuid, Device>,
+    /// The summary is read after this many events.
+    every: u32,
+    unread: u32,
+}
+
+struct Device {
+    at: DateTime,
+    state: RunState,
+    user: Option<Uuid>,
+}
+
+impl Recount {
+    pub fn read_every(every: u32) -> Self {
+        Self { devices: HashMap::new(), every, unread: 0 }
+    }
+
+    fn count(&self) -> Summary {
+        let mut devices = [0; 6];
+        let mut severities: HashMap<Uuid, RunState> = HashMap::new();
+        let mut last_run = None;
+        for device in self.devices.values() {
+            devices[device.state as usize] += 1;
+            last_run = last_run.max(Some(device.at));
+            if let Some(user) = device.user {
+                let worst = severities.entry(user).or_insert(device.state);
+                if device.state.severity() > worst.severity() {
+                    *worst = device.state;
+                }
+            }
+        }
+        let mut users = [0; 6];
+        for state in severities.into_values() {
+            users[state as usize] += 1;
+        }
+        summary(devices, users, last_run)
+    }
+
+    fn record(&mut self, event: &Event<Uuid, Uuid>) -> Outcome {
+        let new = Device { at: event.at, state: event.state, user: event.user };
+        let Some(device) = self.devices.get_mut(&event.device) else {
+            self.devices.insert(event.device, new);
+            return Outcome::Applied { before: None };
+        };
+        let order = (event.at, event.state.severity(), event.user).cmp(&(
+            device.at,
+            device.state.severity(),
+            device.user,
+        ));
+        match order {
+            Ordering::Less => Outcome::Stale,
+            Ordering::Equal => Outcome::Duplicate,
+            Ordering::Greater => {
+                let before = std::mem::replace(device, new).state;
+                Outcome::Applied { before: Some(before) }
+            }
+        }
+    }
+}
+
+impl Contender for Recount {
+    type Event = Event<Uuid, Uuid>;
+
+    fn event(&self, fleet: &Fleet, report: Report) -> Self::Event {
+        Event {
+            device: fleet.devices[usize::from(report.device)],
+            user: report.user.map(|user| fleet.users[usize::from(user)]),
+            state: report.state,
+            at: report.at,
+        }
+    }
+
+    fn apply(&mut self, event: &Self::Event) -> Outcome {
+        let outcome = self.record(event);
+        self.unread += 1;
+        if self.unread == self.every {
+            self.unread = 0;
+            black_box(self.count());
+        }
+        outcome
+    }
+
+    fn summary(&mut self) -> Summary {
+        self.count()
+    }
+}

@@ -1,0 +1,121 @@
+//! Peer: SQLite in memory, prepared statements within one transaction: a timestamped upsert for
+//! each event, `GROUP BY` for the summary.
+
+use std::hint::black_box;
+
+use runtally::{DateTime, Event, Outcome, RunState, Summary};
+use rusqlite::{Connection, Statement, params};
+use uuid::Uuid;
+
+use crate::contender::{Contender, summary};
+use crate::workload::{Fleet, Report};
+
+const SCHEMA: &str = "
+    CREATE TABLE device (
+        id BLOB PRIMARY KEY, ticks INTEGER NOT NULL, offset INTEGER NOT NULL,
+        severity INTEGER NOT NULL, user BLOB NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX by_user ON device (user, severity);
+    BEGIN;
+";
+
+/// No user is an empty blob, which is the lowest.
+const UPSERT: &str = "
+    INSERT INTO device VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (id) DO UPDATE SET
+        ticks = excluded.ticks, offset = excluded.offset,
+        severity = excluded.severity, user = excluded.user
+    WHERE (excluded.ticks, excluded.offset, excluded.severity, excluded.user)
+        > (ticks, offset, severity, user)
+";
+const DEVICES: &str = "SELECT severity, COUNT(*) FROM device GROUP BY severity";
+const USERS: &str = "
+    SELECT worst, COUNT(*)
+    FROM (SELECT MAX(severity) AS worst FROM device WHERE user > x'' GROUP BY user)
+    GROUP BY worst
+";
+const LAST_RUN: &str = "SELECT ticks, offset FROM device ORDER BY ticks DESC, offset DESC LIMIT 1";
+
+pub struct Sqlite<'c> {
+    upsert: Statement<'c>,
+    devices: Statement<'c>,
+    users: Statement<'c>,
+    last_run: Statement<'c>,
+    /// The summary is read after this many events.
+    every: u32,
+    unread: u32,
+}
+
+pub fn in_memory() -> Connection {
+    let connection = Connection::open_in_memory().expect("SQLite opens");
+    connection.execute_batch(SCHEMA).expect("the schema is SQL");
+    connection
+}
+
+impl<'c> Sqlite<'c> {
+    pub fn read_every(every: u32, connection: &'c Connection) -> Self {
+        let prepare = |sql| connection.prepare(sql).expect("the statement is SQL");
+        Self {
+            upsert: prepare(UPSERT),
+            devices: prepare(DEVICES),
+            users: prepare(USERS),
+            last_run: prepare(LAST_RUN),
+            every,
+            unread: 0,
+        }
+    }
+
+    fn count(&mut self) -> Summary {
+        let last_run = self.last_run.query_row((), |row| Ok((row.get(0)?, row.get(1)?))).ok();
+        let last_run =
+            last_run.map(|(ticks, offset)| DateTime::from_ticks(ticks, offset).expect("as given"));
+        summary(counts(&mut self.devices), counts(&mut self.users), last_run)
+    }
+}
+
+fn counts(statement: &mut Statement) -> [u32; 6] {
+    let mut counts = [0; 6];
+    let mut rows = statement.query(()).expect("the query runs");
+    while let Some(row) = rows.next().expect("the query runs") {
+        let state = row.get(0).map(RunState::from_severity).expect("a number").expect("of a state");
+        counts[state as usize] = row.get(1).expect("a count");
+    }
+    counts
+}
+
+impl Contender for Sqlite<'_> {
+    type Event = Event<Uuid, Uuid>;
+
+    const TELLS: bool = false;
+
+    fn event(&self, fleet: &Fleet, report: Report) -> Self::Event {
+        Event {
+            device: fleet.devices[usize::from(report.device)],
+            user: report.user.map(|user| fleet.users[usize::from(user)]),
+            state: report.state,
+            at: report.at,
+        }
+    }
+
+    fn apply(&mut self, event: &Self::Event) -> Outcome {
+        self.upsert
+            .execute(params![
+                event.device.as_bytes(),
+                event.at.ticks(),
+                event.at.offset(),
+                event.state.severity(),
+                event.user.as_ref().map_or(&[][..], |user| user.as_bytes()),
+            ])
+            .expect("there is memory");
+        self.unread += 1;
+        if self.unread == self.every {
+            self.unread = 0;
+            black_box(self.count());
+        }
+        Outcome::Applied { before: None }
+    }
+
+    fn summary(&mut self) -> Summary {
+        self.count()
+    }
+}
