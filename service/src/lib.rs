@@ -1,0 +1,39 @@
+//! `runtally` behind HTTP: the counts of roll-outs, as Microsoft Graph shows them, on axum and
+//! tokio.
+//!
+//! The way of a request: [`serve`] takes connections and holds them to the [`Limits`]; the
+//! [`router`] knows the paths of this service and hands every other to the [`Desk`], where the
+//! library answers it.
+//!
+//! ```no_run
+//! use std::sync::Mutex;
+//!
+//! use runtally::graph::Store;
+//! use runtally_service::{Desk, Limits, Options, router, serve};
+//!
+//! /// One configuration of 512 devices and 64 users: empty, it is all zero bytes.
+//! static DESK: Mutex<Desk<Store<1, 0, 512, 64>>> = Mutex::new(Desk::new(Store::new()));
+//!
+//! # async fn run() -> std::io::Result<()> {
+//! let options = Options {
+//!     read_token: "reader".to_owned(),
+//!     write_token: "writer".to_owned(),
+//!     ..Options::default()
+//! };
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! serve(listener, router(&DESK, options), &Limits::default(), std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod app;
+pub mod demo;
+mod desk;
+mod metrics;
+mod origin;
+mod server;
+
+pub use app::{Options, router};
+pub use desk::{Desk, Rollouts, Totals};
+pub use origin::{NoOrigin, Origin};
+pub use server::{Limits, serve};
