@@ -124,14 +124,14 @@ impl Counts {
     #[inline]
     pub(crate) fn enter(&mut self, state: RunState) {
         let counter = self.at(state);
-        *counter = counter.saturating_add(1);
+        *counter = counter.wrapping_add(1);
     }
 
     /// One less in `state`. Callers leave only what was entered, so this never meets zero.
     #[inline]
     pub(crate) fn leave(&mut self, state: RunState) {
         let counter = self.at(state);
-        *counter = counter.saturating_sub(1);
+        *counter = counter.wrapping_sub(1);
     }
 
     /// # Errors
@@ -151,8 +151,19 @@ impl Counts {
         }
     }
 
+    /// # Errors
+    ///
+    /// If a counter is past the limit.
+    pub(crate) fn check(&self, of: Of) -> Result<(), Overflow> {
+        match RunState::ALL.into_iter().find(|&state| self[state] > Self::MAX) {
+            Some(state) => Err(Overflow(Counter { of, state })),
+            None => Ok(()),
+        }
+    }
+
     /// One less in the state before, one more in the state after.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn shift(&mut self, (before, after): (Option<RunState>, Option<RunState>)) {
         if let Some(before) = before {
             self.leave(before);
@@ -174,7 +185,7 @@ impl Counts {
 /// changes is nothing a processor can foresee, so nothing branches on that alone.
 #[inline]
 pub(crate) fn refuses(count: u32, before: Option<RunState>, after: Option<RunState>) -> bool {
-    count.saturating_add(u32::from(before != after)) > Counts::MAX
+    count.wrapping_add(u32::from(before != after)) > Counts::MAX
 }
 
 impl Index<RunState> for Counts {

@@ -66,6 +66,8 @@ impl Summary {
     }
 
     /// There was a run at that time.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn ran(&mut self, at: DateTime) {
         if self.last_run.is_none_or(|last| last < at) {
             self.last_run = Some(at);

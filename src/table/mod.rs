@@ -78,7 +78,7 @@ impl RowId {
     }
 
     fn index(self) -> usize {
-        self.number().into()
+        usize::from(self.0.get()).wrapping_sub(1)
     }
 }
 
@@ -171,12 +171,12 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
             *freed = Row { key, value: Some(value), next };
             id
         } else {
-            let id = RowId::from_number(self.rows.len() as u16)?;
+            let number = self.rows.len() as u16;
             self.rows.push(Row { key, value: Some(value), next }).ok()?;
-            id
+            RowId::from_number(number)?
         };
         *head = Some(id);
-        self.len = self.len.saturating_add(1);
+        self.len = self.len.wrapping_add(1);
         Some(id)
     }
 
@@ -196,7 +196,7 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
         let row = self.rows.get_mut(id.index())?;
         row.next = self.free;
         self.free = Some(id);
-        self.len = self.len.saturating_sub(1);
+        self.len = self.len.wrapping_sub(1);
         row.value.take()
     }
 

@@ -232,11 +232,16 @@ where
             Weighed::Stays { user, .. } => {
                 summary.users.shift(user.map_or((None, None), |shift| shift.states));
             }
-            Weighed::Moves { .. } => summary.users = self.weigh_move(record, event)?.1,
+            Weighed::Moves { .. } => {
+                let (_, changes) = self.weigh_move(record, event)?;
+                for change in changes {
+                    summary.users.shift(change);
+                }
+            }
         }
         let before = record.map(|record| record.stamp.state());
         summary.devices.shift((before, Some(event.state)));
-        summary.last_run = summary.last_run.max(Some(event.at));
+        summary.ran(event.at);
         Ok((weighed.outcome(), summary))
     }
 
@@ -352,32 +357,38 @@ where
         let known = user.as_ref().map(|(key, user)| (*key, &**user));
         let stamp = Stamp::new(event.at, event.state);
         let weighed = weigh(&self.summary, record.as_deref(), known, event, stamp)?;
-        if let Weighed::Stays { before, user: shift } = weighed {
-            let change = (Some(before), Some(event.state));
-            if let (Some((_, user)), Some(shift)) = (&mut user, shift) {
-                user.apply(change, shift);
-                self.summary.users.shift(shift.states);
+        let change = match weighed {
+            Weighed::Duplicate | Weighed::Stale => return Ok(weighed.outcome()),
+            Weighed::Stays { before, user: shift } => {
+                let change = (Some(before), Some(event.state));
+                if let (Some((_, user)), Some(shift)) = (&mut user, shift) {
+                    user.apply(change, shift);
+                    self.summary.users.shift(shift.states);
+                }
+                if let Some(record) = &mut record {
+                    record.stamp = stamp;
+                }
+                change
             }
-            if let Some(record) = &mut record {
-                record.stamp = stamp;
+            Weighed::Moves { before } => {
+                let known = row.zip(record.map(|record| *record));
+                self.hand_over(known, stamp, event)?;
+                (before, Some(event.state))
             }
-            self.summary.devices.shift(change);
-            self.summary.ran(event.at);
-        } else if let Weighed::Moves { before } = weighed {
-            let known = row.zip(record.map(|record| *record));
-            self.hand_over(known, before, stamp, event)?;
-        }
+        };
+        self.summary.devices.shift(change);
+        self.summary.ran(event.at);
         Ok(weighed.outcome())
     }
 
     /// The part of weighing that `Moves` leaves open: is there a row, is there a counter?
-    /// Gives the row of the user the device comes to, if there is one yet, and the user counts
-    /// afterwards.
+    /// Gives the row of the user the device comes to, if there is one yet, and what becomes of the
+    /// run states of both users.
     fn weigh_move(
         &self,
         record: Option<&DeviceRecord>,
         event: &Event<D, U>,
-    ) -> Result<(Option<RowId>, Counts), Refusal> {
+    ) -> Result<(Option<RowId>, [StateChange; 2]), Refusal> {
         if record.is_none() && self.devices.is_full() {
             return Err(Refusal::DevicesFull { capacity: self.devices.len() });
         }
@@ -404,18 +415,20 @@ where
             Some((state, user)) => user.weigh((Some(state), None))?.states,
             None => (None, None),
         };
-        Ok((to, self.users_after([left, joined])?))
+        let changes = [left, joined];
+        self.check_users(changes)?;
+        Ok((to, changes))
     }
 
-    /// Applies an event that makes the device known or brings it to another user.
+    /// Applies an event that makes the device known or brings it to another user; all but the
+    /// summary's devices and last run.
     fn hand_over(
         &mut self,
         known: Option<(RowId, DeviceRecord)>,
-        before: Option<RunState>,
         stamp: Stamp,
         event: &Event<D, U>,
     ) -> Result<(), Refusal> {
-        let (to, users) = self.weigh_move(known.as_ref().map(|(_, record)| record), event)?;
+        let (to, changes) = self.weigh_move(known.as_ref().map(|(_, record)| record), event)?;
 
         // From here on nothing refuses.
         let new = DeviceRecord { stamp, user: None, sibling: None };
@@ -431,24 +444,22 @@ where
         if let (Some(row), Some(user)) = (row, &event.user) {
             self.link(row, to, user, event.state);
         }
-        self.summary.devices.shift((before, Some(event.state)));
-        self.summary.users = users;
-        self.summary.ran(event.at);
+        for change in changes {
+            self.summary.users.shift(change);
+        }
         Ok(())
     }
 
-    /// The user counts after both changes. Both leave before any enters, so only what it comes to
-    /// can pass the limit.
-    fn users_after(&self, changes: [StateChange; 2]) -> Result<Counts, Overflow> {
+    /// # Errors
+    ///
+    /// If the counts of users have no room for both changes: what they come to can pass the limit,
+    /// not what is between.
+    fn check_users(&self, changes: [StateChange; 2]) -> Result<(), Overflow> {
         let mut users = self.summary.users;
-        for (before, _) in changes {
-            users.shift((before, None));
+        for change in changes {
+            users.shift(change);
         }
-        for (_, after) in changes {
-            users.check_shift((None, after), Of::Users)?;
-            users.shift((None, after));
-        }
-        Ok(users)
+        users.check(Of::Users)
     }
 
     /// Takes a device out of its user's chain, and the user's row out of the table if nothing

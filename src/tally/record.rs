@@ -45,12 +45,14 @@ impl Stamp {
     }
 
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "three bits, eight states")]
     pub(super) const fn state(self) -> RunState {
-        match RunState::from_severity((self.tag.get() & 0b111) as u8) {
-            Some(state) => state,
-            // Only severities go in, and those are below six.
-            None => RunState::Unknown,
-        }
+        // Only severities go in, and those are below six; eight states spare the check.
+        const BY_SEVERITY: [RunState; 8] = {
+            let [a, b, c, d, e, f] = RunState::BY_SEVERITY;
+            [a, b, c, d, e, f, RunState::Unknown, RunState::Unknown]
+        };
+        BY_SEVERITY[(self.tag.get() & 0b111) as usize]
     }
 }
 
@@ -159,10 +161,10 @@ impl UserRecord {
     pub(super) fn apply(&mut self, (left, entered): StateChange, shift: UserShift) {
         self.present = shift.present;
         if let Some(left) = left {
-            *self.live_mut(left) = self.live_in(left).saturating_sub(1);
+            *self.live_mut(left) = self.live_in(left).wrapping_sub(1);
         }
         if let Some(entered) = entered {
-            *self.live_mut(entered) = self.live_in(entered).saturating_add(1);
+            *self.live_mut(entered) = self.live_in(entered).wrapping_add(1);
         }
     }
 
@@ -190,7 +192,7 @@ impl UserRecord {
     /// Carried + live: what the wire shows.
     #[inline]
     fn reported(&self, state: RunState) -> u32 {
-        self.carried[state].saturating_add(self.live_in(state).into())
+        self.carried[state].wrapping_add(self.live_in(state).into())
     }
 
     #[inline]
