@@ -202,7 +202,8 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
 
     /// The taken rows in the order of their numbers, from row `first` on.
     pub(crate) fn iter_from(&self, first: u16) -> impl Iterator<Item = (RowId, &K, &V)> + Clone {
-        (first..).zip(self.rows.iter().skip(first.into())).filter_map(|(number, row)| {
+        // The rows come first in the zip: when they end, the numbers are not asked for one more.
+        self.rows.iter().skip(first.into()).zip(first..).filter_map(|(row, number)| {
             Some((RowId::from_number(number)?, &row.key, row.value.as_ref()?))
         })
     }
