@@ -1,9 +1,14 @@
 //! The hash of the tables: one multiply for a key of 16 bytes, seedable.
 //!
 //! A GUID from a client is not random: it can be chosen. So the hash takes a seed, and a chosen
-//! set of keys collides under the seed it was chosen for only. Multiplying and folding the two
-//! halves of the product is the idea of Wang Yi's wyhash, cut down to what a table of at most
-//! 65 534 rows needs.
+//! set of keys collides under the seed it was chosen for only: both factors of the product hold
+//! the seed, or a key could make one of them zero whatever the other is. Multiplying and folding
+//! the two halves of the product is the idea of Wang Yi's wyhash, cut down to what a table of at
+//! most 65 534 rows needs.
+//!
+//! Of a product, the bits about its middle depend on the most bits of the factors, and a bucket is
+//! picked by the highest bits of the hash. So the upper half is turned until its lowest bits are
+//! there, where they meet the highest ones of the lower half.
 
 use core::hash::Hasher;
 
@@ -19,47 +24,58 @@ pub(super) type KeyHasher = Fold32;
 
 /// For 64-bit cores: 64 x 64 bits.
 #[cfg(any(test, target_pointer_width = "64"))]
-pub(super) struct Fold64(u64);
+pub(super) struct Fold64 {
+    state: u64,
+    seed: u64,
+}
 
 #[cfg(any(test, target_pointer_width = "64"))]
 impl Fold64 {
     pub(super) const fn new(seed: u64) -> Self {
-        Self(seed ^ SALT[0])
+        Self { state: seed ^ SALT[0], seed: seed.rotate_left(32) ^ SALT[1] }
     }
 
     const fn mix(&mut self, low: u64, high: u64) {
-        let product = ((low ^ self.0) as u128).wrapping_mul((high ^ SALT[1]) as u128);
-        self.0 = product as u64 ^ (product >> 64) as u64;
+        let product = ((low ^ self.state) as u128).wrapping_mul((high ^ self.seed) as u128);
+        self.state = product as u64 ^ ((product >> 64) as u64).rotate_left(56);
     }
 
     pub(super) const fn hash(&self) -> u32 {
-        (self.0 >> 32) as u32
+        (self.state >> 32) as u32
     }
 }
 
 /// For 32-bit cores: two times 32 x 32 bits.
 #[cfg(any(test, not(target_pointer_width = "64")))]
-pub(super) struct Fold32(u32, u32);
+pub(super) struct Fold32 {
+    state: [u32; 2],
+    seed: [u32; 2],
+}
 
 #[cfg(any(test, not(target_pointer_width = "64")))]
 impl Fold32 {
     pub(super) const fn new(seed: u64) -> Self {
-        let seed = seed ^ SALT[0];
-        Self(seed as u32, (seed >> 32) as u32)
+        const fn halves(word: u64) -> [u32; 2] {
+            [word as u32, (word >> 32) as u32]
+        }
+        Self { state: halves(seed ^ SALT[0]), seed: halves(seed.rotate_left(32) ^ SALT[1]) }
     }
 
     const fn mix(&mut self, low: u64, high: u64) {
         // Each product pairs one word of each half, so keys that differ in one half only still
         // change both.
-        let first = times(low as u32 ^ self.0, high as u32 ^ SALT[1] as u32);
-        let second =
-            times((low >> 32) as u32 ^ self.1, (high >> 32) as u32 ^ (SALT[1] >> 32) as u32);
-        self.0 = first as u32 ^ (second >> 32) as u32;
-        self.1 = second as u32 ^ (first >> 32) as u32;
+        let ([a, b], [c, d]) = (self.state, self.seed);
+        let first = times(low as u32 ^ a, high as u32 ^ c);
+        let second = times((low >> 32) as u32 ^ b, (high >> 32) as u32 ^ d);
+        self.state = [
+            first as u32 ^ ((second >> 32) as u32).rotate_left(16),
+            second as u32 ^ ((first >> 32) as u32).rotate_left(16),
+        ];
     }
 
     pub(super) const fn hash(&self) -> u32 {
-        self.0.wrapping_add(self.1.rotate_left(16))
+        let [a, b] = self.state;
+        a.wrapping_add(b)
     }
 }
 
@@ -130,3 +146,6 @@ macro_rules! hasher {
 hasher!(Fold64);
 #[cfg(any(test, not(target_pointer_width = "64")))]
 hasher!(Fold32);
+
+#[cfg(test)]
+mod tests;
