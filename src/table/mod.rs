@@ -228,16 +228,33 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
         }
     }
 
-    /// True if every taken row is found under its key, in as many steps as rows at the most, and
-    /// every other row is in the free list.
+    /// True if every taken row is found under its key and every other row is in the free list.
     pub(crate) fn is_sound(&self) -> bool {
+        let mut filed = 0u16;
+        for (bucket, head) in self.heads.as_flattened().iter().enumerate() {
+            for id in self.chain(*head) {
+                // In its own bucket only, so no row is in two; and not more of them than there
+                // are, so every chain ends.
+                let is_here = self.get(id).is_some_and(|(key, _)| self.bucket(key) == bucket);
+                if !is_here || filed >= self.len {
+                    return false;
+                }
+                filed = filed.saturating_add(1);
+            }
+        }
+        let mut free = 0usize;
+        for id in self.chain(self.free) {
+            let is_free = self.rows.get(id.index()).is_some_and(|row| row.value.is_none());
+            if !is_free || free >= self.rows.len() {
+                return false;
+            }
+            free = free.saturating_add(1);
+        }
         let taken = self.iter().count();
-        let filed = self.iter().all(|(id, key, _)| {
-            let head = self.heads.as_flattened().get(self.bucket(key)).copied().flatten();
-            self.chain(head).take(taken).any(|other| other == id)
-        });
-        let free = self.chain(self.free).take(N).filter(|&id| self.get(id).is_none()).count();
-        filed && taken == self.len.into() && taken.checked_add(free) == Some(self.rows.len())
+        filed == self.len
+            && taken == self.len.into()
+            && taken.checked_add(free) == Some(self.rows.len())
+            && self.iter().all(|(id, key, _)| self.find(key) == Some(id))
     }
 
     fn chain(&self, head: Option<RowId>) -> impl Iterator<Item = RowId> {
@@ -260,3 +277,6 @@ fn hash<K: Hash>(key: &K, seed: u64) -> u32 {
     key.hash(&mut hasher);
     hasher.hash()
 }
+
+#[cfg(test)]
+mod tests;

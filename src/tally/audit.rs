@@ -138,12 +138,18 @@ where
         let mut chained = 0usize;
         for (id, _, user) in self.users.iter() {
             let mut devices = Counts::ZERO;
+            let mut end = user.first;
             for (_, _, record) in self.chain(user.first) {
                 if record.user != Some(id) {
                     return Err(Violation::Chain);
                 }
                 devices.enter(record.stamp.state());
                 chained = chained.saturating_add(1);
+                end = record.sibling;
+            }
+            // A chain that goes round, or leads to a free row, has no end.
+            if end.is_some() {
+                return Err(Violation::Chain);
             }
             let live = user.live();
             if let Some(state) = RunState::ALL.into_iter().find(|&at| live[at] != devices[at]) {

@@ -5,6 +5,8 @@ mod declare;
 mod read;
 mod record;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 use core::cmp::Ordering;
 use core::fmt;
