@@ -69,7 +69,8 @@ fn event(workload: &Workload, report: Report) -> Event<Uuid, Uuid> {
 fn decode(times: usize, apply: bool) {
     let mut tally: Box<Tally<Uuid, Upn, 2048, 1024>> = Box::new(Tally::new());
     for line in ROLLOUT.lines().cycle().take(times) {
-        let state = black_box(DeviceState::decode(black_box(line.as_bytes())).expect("well formed"));
+        let state =
+            black_box(DeviceState::decode(black_box(line.as_bytes())).expect("well formed"));
         if apply {
             let _ = black_box(tally.apply(&state.event())).expect("there is room");
         }

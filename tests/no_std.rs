@@ -18,12 +18,22 @@ fn builds_without_std_on_every_bare_metal_target_installed() {
         .filter(|target| Path::new(sysroot.trim()).join("lib/rustlib").join(target).exists())
         .collect();
     if installed.is_empty() {
-        println!("no bare-metal target is installed; `rustup target add {}` adds one", BARE_METAL[1]);
+        println!(
+            "no bare-metal target is installed; `rustup target add {}` adds one",
+            BARE_METAL[1]
+        );
     }
     for target in installed {
         for features in ["", "graph"] {
             let check = Command::new(env!("CARGO"))
-                .args(["check", "--quiet", "--locked", "--no-default-features", "--features", features])
+                .args([
+                    "check",
+                    "--quiet",
+                    "--locked",
+                    "--no-default-features",
+                    "--features",
+                    features,
+                ])
                 .args(["--target", target, "--target-dir"])
                 .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("no_std"))
                 .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -12,8 +12,8 @@ use runtally::{
     Counter, Counts, DateTime, Event, Of, Outcome, Overflow, Refusal, RunState, Summary,
 };
 
-pub type Key = u16;
-pub type Recorded = Event<Key, Key>;
+pub(crate) type Key = u16;
+pub(crate) type Recorded = Event<Key, Key>;
 
 const LIMIT: i64 = 2_147_483_647;
 
@@ -31,7 +31,7 @@ const SEVERITY: [RunState; 6] = [
 type Numbers = [i64; 6];
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Model {
+pub(crate) struct Model {
     capacity: (usize, usize),
     devices: Vec<Recorded>,
     /// Users that were declared or had a device retired.
@@ -50,17 +50,17 @@ struct Note {
 
 /// What is known of a user.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct User {
-    pub live: Counts,
-    pub carried: Counts,
-    pub reported: Counts,
-    pub state: Option<RunState>,
-    pub last_update: Option<DateTime>,
-    pub declared: bool,
+pub(crate) struct User {
+    pub(crate) live: Counts,
+    pub(crate) carried: Counts,
+    pub(crate) reported: Counts,
+    pub(crate) state: Option<RunState>,
+    pub(crate) last_update: Option<DateTime>,
+    pub(crate) declared: bool,
 }
 
 impl Model {
-    pub fn new(devices: usize, users: usize) -> Self {
+    pub(crate) fn new(devices: usize, users: usize) -> Self {
         Self {
             capacity: (devices, users),
             devices: Vec::new(),
@@ -71,7 +71,10 @@ impl Model {
         }
     }
 
-    pub fn run(&mut self, operation: &Operation<Key, Key>) -> Result<Effect<Key, Key>, Refusal> {
+    pub(crate) fn run(
+        &mut self,
+        operation: &Operation<Key, Key>,
+    ) -> Result<Effect<Key, Key>, Refusal> {
         let mut after = self.clone();
         let effect = match operation {
             Operation::Apply(event) => Effect::Applied(after.apply(event)?),
@@ -96,7 +99,7 @@ impl Model {
         Ok(effect)
     }
 
-    pub fn summary(&self) -> Summary {
+    pub(crate) fn summary(&self) -> Summary {
         Summary {
             devices: counts(self.reported_devices()),
             users: counts(self.reported_users()),
@@ -104,7 +107,7 @@ impl Model {
         }
     }
 
-    pub fn carried(&self, of: Of) -> Counts {
+    pub(crate) fn carried(&self, of: Of) -> Counts {
         counts(match of {
             Of::Devices => self.carried_devices,
             Of::Users => self.carried_users,
@@ -112,13 +115,13 @@ impl Model {
     }
 
     /// What is recorded of each device, by device.
-    pub fn devices(&self) -> Vec<Recorded> {
+    pub(crate) fn devices(&self) -> Vec<Recorded> {
         let mut devices = self.devices.clone();
         devices.sort_by_key(|event| event.device);
         devices
     }
 
-    pub fn users(&self) -> BTreeMap<Key, User> {
+    pub(crate) fn users(&self) -> BTreeMap<Key, User> {
         self.user_rows()
             .into_iter()
             .map(|key| {
@@ -330,7 +333,7 @@ fn difference(of: Of, written: &Counts, live: Numbers) -> Result<Numbers, Refusa
         carried[at] = i64::from(written[state]) - live[at];
         if carried[at] < 0 {
             let counter = Counter { of, state };
-            let live = live[at] as u32;
+            let live = u32::try_from(live[at]).expect("never negative");
             return Err(Refusal::BelowLive { counter, written: written[state], live });
         }
     }
