@@ -38,7 +38,8 @@ use heapless::Vec;
 /// tally.apply(&event)?;
 ///
 /// let row = tally.find(&7).expect("just applied");
-/// tally.apply_at(row, &Event { state: RunState::Success, ..event })?;
+/// let later = Event { state: RunState::Success, at: "2026-11-21T09:45Z".parse()?, ..event };
+/// tally.apply_at(row, &later)?;
 /// assert_eq!(tally.summary().devices[RunState::Success], 1);
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```

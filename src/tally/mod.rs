@@ -184,13 +184,14 @@ where
     /// Those of [`apply`](Self::apply).
     ///
     /// ```
-    /// use runtally::{Event, RunState, Tally};
+    /// use runtally::{Event, Outcome, RunState, Tally};
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: None, state: RunState::Pending, at: "2026-11-21T09:30Z".parse()? };
     /// tally.apply(&event)?;
     /// let row = tally.find(&7).expect("just applied");
-    /// tally.apply_at(row, &Event { state: RunState::Success, ..event })?;
+    /// let later = Event { state: RunState::Success, at: "2026-11-21T09:45Z".parse()?, ..event };
+    /// assert_eq!(tally.apply_at(row, &later)?, Outcome::Applied { before: Some(RunState::Pending) });
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     #[inline]

@@ -1,0 +1,90 @@
+//! Why there is no date-time.
+
+use core::fmt;
+
+use super::text::Number;
+
+/// Why a text is no [`DateTime`], or ticks and an offset make none.
+///
+/// Displays as the sentence. For a text: the byte, counted from 0, that cannot be part of a
+/// date-time, and what was expected there.
+///
+/// Returned by [`DateTime::parse`], by [`str::parse`] and by [`DateTime::from_ticks`].
+///
+/// ```
+/// use runtally::DateTime;
+///
+/// let error = "2016-12-31 23:57:28Z".parse::<DateTime>().unwrap_err();
+/// assert_eq!(error.to_string(), "expected `T` at byte 10 of the date-time");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct DateTimeError(pub(super) Problem);
+
+impl DateTimeError {
+    /// The place in the text of the first byte that cannot be part of a date-time, from 0; the
+    /// length of the text where it ends too early. `None` from [`DateTime::from_ticks`].
+    ///
+    /// ```
+    /// use runtally::DateTime;
+    /// assert_eq!(DateTime::parse(b"2016-13").unwrap_err().at(), Some(5));
+    /// assert_eq!(DateTime::from_ticks(0, 1440).unwrap_err().at(), None);
+    /// ```
+    #[must_use]
+    pub const fn at(self) -> Option<usize> {
+        match self.0 {
+            Problem::Text { at, .. } => Some(at as usize),
+            Problem::Offset(_) | Problem::Year => None,
+        }
+    }
+}
+
+impl fmt::Display for DateTimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Problem::Text { at, expected } => {
+                write!(f, "expected {expected} at byte {at} of the date-time")
+            }
+            Problem::Offset(minutes) => {
+                write!(f, "the offset of {minutes} minutes is not in -1439 to 1439")
+            }
+            Problem::Year => f.write_str("the local date-time is not in the years 0001 to 9999"),
+        }
+    }
+}
+
+impl core::error::Error for DateTimeError {}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(super) enum Problem {
+    Text { at: u8, expected: Expected },
+    Offset(i16),
+    Year,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(super) enum Expected {
+    Number(Number),
+    Mark(u8),
+    Fraction,
+    ColonOrOffset,
+    DotOrOffset,
+    Offset,
+    End,
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::Number(number) => return number.fmt(f),
+            Self::Mark(mark) => return write!(f, "`{}`", char::from(mark)),
+            Self::Fraction => "a fraction of 1 to 12 digits",
+            Self::ColonOrOffset => "`:` or an offset (`Z`, `+hh:mm` or `-hh:mm`)",
+            Self::DotOrOffset => "`.` or an offset (`Z`, `+hh:mm` or `-hh:mm`)",
+            Self::Offset => "an offset (`Z`, `+hh:mm` or `-hh:mm`)",
+            Self::End => "the end",
+        })
+    }
+}

@@ -1,0 +1,211 @@
+//! Reading and writing the parts of a date-time's text.
+
+use core::fmt;
+
+use heapless::String;
+
+use super::calendar::TICKS_PER_SECOND;
+use super::error::{Expected, Problem};
+use super::{DateTime, DateTimeError};
+
+/// The numbers of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(super) enum Number {
+    Year,
+    Month,
+    Day { last: u8 },
+    Hour,
+    Minute,
+    Second,
+}
+
+impl Number {
+    /// How many digits it has, the least it can be and the most.
+    const fn range(self) -> (usize, u32, u32) {
+        match self {
+            Self::Year => (4, 1, 9999),
+            Self::Month => (2, 1, 12),
+            Self::Day { last } => (2, 1, last as u32),
+            Self::Hour => (2, 0, 23),
+            Self::Minute => (2, 0, 59),
+            Self::Second => (2, 0, 60),
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::Year => "a year from 0001 to 9999",
+            Self::Month => "a month from 01 to 12",
+            Self::Day { last } => return write!(f, "a day from 01 to {last}"),
+            Self::Hour => "an hour from 00 to 23",
+            Self::Minute => "a minute from 00 to 59",
+            Self::Second => "a second from 00 to 60",
+        })
+    }
+}
+
+/// A text being read from its front.
+///
+/// The first error stays and reading goes on, to no effect: asking once, at the end, is shorter and
+/// faster than asking after every part.
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+    /// Of the whole text.
+    len: usize,
+    error: Option<DateTimeError>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) const fn new(text: &'a [u8]) -> Self {
+        Self { rest: text, len: text.len(), error: None }
+    }
+
+    /// Takes a number, or 0 where there is none.
+    pub(super) fn number(&mut self, number: Number) -> u32 {
+        let (digits, least, most) = number.range();
+        if let Some((field, rest)) = self.rest.split_at_checked(digits) {
+            let mut value = 0_u32;
+            let mut all_digits = true;
+            for byte in field {
+                let digit = byte.wrapping_sub(b'0');
+                all_digits &= digit <= 9;
+                value = value.wrapping_mul(10).wrapping_add(u32::from(digit));
+            }
+            if all_digits && least <= value && value <= most {
+                self.rest = rest;
+                return value;
+            }
+        }
+        self.fail(Expected::Number(number));
+        0
+    }
+
+    /// Takes a mark and the number after it.
+    pub(super) fn marked(&mut self, mark: u8, number: Number) -> u32 {
+        if !self.skip(mark) {
+            self.fail(Expected::Mark(mark));
+        }
+        self.number(number)
+    }
+
+    /// Takes the digits after the dot, as ticks.
+    pub(super) fn fraction(&mut self) -> u32 {
+        let start = self.rest;
+        let mut ticks = 0_u32;
+        // From the eighth digit on it is 0, which cuts what is less than a tick.
+        let mut weight = TICKS_PER_SECOND / 10;
+        for _ in 0..12 {
+            let Some(digit) = self.digit() else { break };
+            ticks = ticks.wrapping_add(weight.wrapping_mul(digit));
+            weight /= 10;
+        }
+        if self.rest.len() == start.len() || self.digit().is_some() {
+            self.rest = start;
+            self.fail(Expected::Fraction);
+        }
+        ticks
+    }
+
+    /// Takes `Z` or ±hh:mm, as minutes east of UTC.
+    pub(super) fn offset(&mut self, expected: Expected) -> i16 {
+        if self.skip(b'Z') {
+            return 0;
+        }
+        let west = self.skip(b'-');
+        if !west && !self.skip(b'+') {
+            self.fail(expected);
+        }
+        let hours = self.number(Number::Hour);
+        let minutes = self.marked(b':', Number::Minute).wrapping_add(hours.wrapping_mul(60));
+        // At most 1439.
+        let minutes = minutes as i16;
+        if west { minutes.wrapping_neg() } else { minutes }
+    }
+
+    /// Whether all was read, and well.
+    pub(super) fn end(mut self) -> Result<(), DateTimeError> {
+        if !self.rest.is_empty() {
+            self.fail(Expected::End);
+        }
+        self.error.map_or(Ok(()), Err)
+    }
+
+    fn digit(&mut self) -> Option<u32> {
+        let (byte, rest) = self.rest.split_first()?;
+        let digit = char::from(*byte).to_digit(10)?;
+        self.rest = rest;
+        Some(digit)
+    }
+
+    /// Takes this byte, a letter in either case, if it is the next one.
+    pub(super) fn skip(&mut self, byte: u8) -> bool {
+        match self.rest.split_first() {
+            Some((first, rest)) if first.eq_ignore_ascii_case(&byte) => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn fail(&mut self, expected: Expected) {
+        if self.error.is_none() {
+            // At most 38: so long is the longest text that is accepted.
+            let at = self.len.wrapping_sub(self.rest.len()) as u8;
+            self.error = Some(DateTimeError(Problem::Text { at, expected }));
+        }
+    }
+}
+
+/// A text being written. None is longer than [`DateTime::MAX_LEN`], so nothing is refused.
+pub(super) struct Writer(String<{ DateTime::MAX_LEN }>);
+
+impl Writer {
+    pub(super) const fn new() -> Self {
+        Self(String::new())
+    }
+
+    pub(super) fn finish(self) -> String<{ DateTime::MAX_LEN }> {
+        self.0
+    }
+
+    pub(super) fn two_digits(&mut self, number: u32) {
+        self.digit(number / 10);
+        self.digit(number % 10);
+    }
+
+    /// The digits of a fraction of a second, down to the last that is not zero.
+    pub(super) fn fraction(&mut self, ticks: u32) {
+        let mut rest = ticks;
+        if rest > 0 {
+            self.mark('.');
+        }
+        while rest > 0 {
+            rest = rest.wrapping_mul(10);
+            self.digit(rest / TICKS_PER_SECOND);
+            rest %= TICKS_PER_SECOND;
+        }
+    }
+
+    pub(super) fn offset(&mut self, offset: i16) {
+        if offset == 0 {
+            return self.mark('Z');
+        }
+        self.mark(if offset < 0 { '-' } else { '+' });
+        let minutes = u32::from(offset.unsigned_abs());
+        self.two_digits(minutes / 60);
+        self.mark(':');
+        self.two_digits(minutes % 60);
+    }
+
+    fn digit(&mut self, digit: u32) {
+        self.mark(char::from_digit(digit, 10).unwrap_or('0'));
+    }
+
+    pub(super) fn mark(&mut self, mark: char) {
+        let _ = self.0.push(mark);
+    }
+}
