@@ -38,7 +38,8 @@ type Fleet = Tally<Uuid, Upn, 65_534, 16_384>;
 /// An empty tally is all zero bytes: it takes no room in the program's file, and none on the stack.
 static FLEET: Mutex<Fleet> = Mutex::new(Tally::new());
 
-/// The configuration that is rolled out.
+/// The configuration that is rolled out. The ids of the summary and of the users are the name-based
+/// UUIDs below it that requests are answered with.
 const CONFIGURATION: Uuid = uuid!("1f0a2c6e-5b7d-4e3a-9c48-d2b6f0e17a95");
 
 /// How many lines came to what.
@@ -129,7 +130,7 @@ fn take(line: &[u8], fleet: &mut Fleet) -> Result<Outcome, Box<dyn Error>> {
 
 /// The summary, in the envelope that `GET …/runSummary` answers with.
 fn write_summary(fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
-    let id = Some(Uuid::new_v5(&CONFIGURATION, b"runSummary"));
+    let id = Some(Uuid::new_v5(&CONFIGURATION, b""));
     let summary = RunSummary { id, summary: *fleet.summary() };
     let mut json = [0; RunSummary::MAX_JSON];
     let length = summary.encode(&mut json).map_err(io::Error::other)?;

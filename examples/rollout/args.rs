@@ -13,14 +13,15 @@ often repeated, and writes the run summary to standard output.
 
 Usage: rollout [--users] [--devices] [--quiet] [FILE]
 
-  FILE       what to read; - is standard input; without it, the bundled trace
+  FILE       what to read; - is standard input; without it, the bundled trace,
+             examples/data/rollout.jsonl
   --users    after the summary, one user state per line, in the order of their UPN
   --devices  after those, one device state per line, in the order of their id
   --quiet    no charts, figures or progress on standard error; refused lines are still reported
   --help     this text
 
 A line that is refused is reported as FILE:LINE: REASON and skipped; so is one of more than 1 MiB.
-Blank lines are skipped.
+Blank lines are skipped. Colour is for terminals, and not where NO_COLOR is set.
 
 Exit status: 0 if every line was taken, 1 if any was refused, 2 if the arguments are wrong or
 something cannot be read or written.";
