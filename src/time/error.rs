@@ -4,12 +4,13 @@ use core::fmt;
 
 use super::text::Number;
 
-/// Why a text is no [`DateTime`], or ticks and an offset make none.
+/// Why a text is no [`DateTime`](crate::DateTime), or ticks and an offset make none.
 ///
 /// Displays as the sentence. For a text: the byte, counted from 0, that cannot be part of a
 /// date-time, and what was expected there.
 ///
-/// Returned by [`DateTime::parse`], by [`str::parse`] and by [`DateTime::from_ticks`].
+/// Returned by [`DateTime::parse`](crate::DateTime::parse), by [`str::parse`] and by
+/// [`DateTime::from_ticks`](crate::DateTime::from_ticks).
 ///
 /// ```
 /// use runtally::DateTime;
@@ -23,7 +24,8 @@ pub struct DateTimeError(pub(super) Problem);
 
 impl DateTimeError {
     /// The place in the text of the first byte that cannot be part of a date-time, from 0; the
-    /// length of the text where it ends too early. `None` from [`DateTime::from_ticks`].
+    /// length of the text where it ends too early. `None` from
+    /// [`DateTime::from_ticks`](crate::DateTime::from_ticks).
     ///
     /// ```
     /// use runtally::DateTime;

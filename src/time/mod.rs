@@ -134,7 +134,8 @@ impl DateTime {
     ///
     /// # Errors
     ///
-    /// If the offset is not in -1439 to 1439, or the local date-time not in the years 0001 to 9999.
+    /// [`DateTimeError`] if the offset is not in -1439 to 1439, or the local date-time not in the
+    /// years 0001 to 9999.
     ///
     /// ```
     /// use runtally::DateTime;
