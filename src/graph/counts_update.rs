@@ -56,9 +56,12 @@ impl CountsUpdate {
             .fold(counts, set)
     }
 
-    pub(super) fn set(&mut self, state: RunState, count: u32) {
-        self.counts = set(self.counts, (state, count));
-        self.given |= bit(state);
+    /// Without a count, as it was.
+    pub(super) fn set(&mut self, state: RunState, count: Option<u32>) {
+        if let Some(count) = count {
+            self.counts = set(self.counts, (state, count));
+            self.given |= bit(state);
+        }
     }
 
     /// All six, or the first that is missing, in the order of the wire.

@@ -1,9 +1,9 @@
 //! One result of one device: the event on the wire.
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Guid, Instant};
+use super::json::{self, Fields};
 use super::object::{Object, Shape};
 use super::property::Property;
 use super::{BufferFull, Error, Text, Upn};
@@ -131,22 +131,23 @@ impl<'a> DeviceState<'a> {
         let (mut output, mut error, mut assignment_filter_ids) = (None, None, None);
         let (mut upn, mut internal_version) = (None, None);
         let mut object = Object::open(json, &SHAPE)?;
-        while let Some(property) = object.next()? {
+        while let Some(property) = object.next() {
             match property {
-                Property::Id => id = Some(object.guid()?),
-                Property::DeviceName => device_name = object.text()?,
-                Property::OsVersion => os_version = object.text()?,
-                Property::Upn => upn = object.text()?.filter(|upn| !upn.is_empty()),
-                Property::InternalVersion => internal_version = Some(object.int32()?),
-                Property::LastStateUpdate => last_update = Some(object.date_time()?),
-                Property::ConfigurationState => state = Some(object.run_state()?),
-                Property::ConfigurationOutput => output = object.text()?,
-                Property::ConfigurationError => error = object.text()?,
-                Property::AssignmentFilterIds => assignment_filter_ids = object.text()?,
-                Property::UserId => user_id = object.text()?,
-                _ => object.skip()?,
+                Property::Id => id = object.guid(),
+                Property::DeviceName => device_name = object.text(),
+                Property::OsVersion => os_version = object.text(),
+                Property::Upn => upn = object.text().filter(|upn| !upn.is_empty()),
+                Property::InternalVersion => internal_version = object.int32(),
+                Property::LastStateUpdate => last_update = object.date_time(),
+                Property::ConfigurationState => state = object.run_state(),
+                Property::ConfigurationOutput => output = object.text(),
+                Property::ConfigurationError => error = object.text(),
+                Property::AssignmentFilterIds => assignment_filter_ids = object.text(),
+                Property::UserId => user_id = object.text(),
+                _ => object.skip(),
             }
         }
+        object.end()?;
         Ok(Self {
             id: id.ok_or(Property::Id.missing())?,
             device_name,
@@ -227,22 +228,18 @@ impl<'a> DeviceState<'a> {
 
 impl Serialize for DeviceState<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = json::open(serializer, &SHAPE)?;
-        object.serialize_field(Property::Id.name(), &Guid(self.id))?;
-        json::given(&mut object, Property::DeviceName, self.device_name.as_ref())?;
-        json::given(&mut object, Property::OsVersion, self.os_version.as_ref())?;
-        object.serialize_field(Property::Upn.name(), &self.upn)?;
-        json::given(&mut object, Property::InternalVersion, self.internal_version.as_ref())?;
-        object.serialize_field(Property::LastStateUpdate.name(), &Instant(self.last_update))?;
-        object.serialize_field(Property::ConfigurationState.name(), self.state.name())?;
-        json::given(&mut object, Property::ConfigurationOutput, self.output.as_ref())?;
-        json::given(&mut object, Property::ConfigurationError, self.error.as_ref())?;
-        json::given(
-            &mut object,
-            Property::AssignmentFilterIds,
-            self.assignment_filter_ids.as_ref(),
-        )?;
-        json::given(&mut object, Property::UserId, self.user_id.as_ref())?;
-        object.end()
+        let mut object = Fields::open(serializer, &SHAPE)?;
+        object.put(Property::Id, self.id)?;
+        object.put_text(Property::DeviceName, self.device_name)?;
+        object.put_text(Property::OsVersion, self.os_version)?;
+        object.put_text_or_null(Property::Upn, self.upn)?;
+        object.put(Property::InternalVersion, self.internal_version)?;
+        object.put(Property::LastStateUpdate, self.last_update)?;
+        object.put(Property::ConfigurationState, self.state)?;
+        object.put_text(Property::ConfigurationOutput, self.output)?;
+        object.put_text(Property::ConfigurationError, self.error)?;
+        object.put_text(Property::AssignmentFilterIds, self.assignment_filter_ids)?;
+        object.put_text(Property::UserId, self.user_id)?;
+        object.close()
     }
 }

@@ -115,8 +115,11 @@ impl<'a> Document<'a> {
         Ok(false)
     }
 
-    /// A number, as it is written.
-    pub(super) fn number(&mut self) -> Result<&'a [u8], Error> {
+    /// A number, as it is written; `reason` is given where there is none.
+    pub(super) fn number(&mut self, reason: Reason) -> Result<&'a [u8], Error> {
+        if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
+            return Err(self.refuse(reason));
+        }
         let start = self.rest();
         let from = self.at;
         self.skip_if(b"-");
@@ -159,7 +162,7 @@ impl<'a> Document<'a> {
                     }
                 }
                 Some(b'"') => drop(self.string(Reason::NotAString)?),
-                Some(b'-' | b'0'..=b'9') => drop(self.number()?),
+                Some(b'-' | b'0'..=b'9') => drop(self.number(Reason::NotAValue)?),
                 Some(b't') => self.literal("true")?,
                 Some(b'f') => self.literal("false")?,
                 Some(b'n') => self.literal("null")?,
@@ -192,7 +195,7 @@ impl<'a> Document<'a> {
 
     /// `bytes` is at most what is left, so the sum is at most the length of the document.
     fn step(&mut self, bytes: usize) {
-        self.at = self.at.saturating_add(bytes);
+        self.at = self.at.wrapping_add(bytes);
     }
 
     /// Goes past the next byte if it is one of `bytes`.

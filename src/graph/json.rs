@@ -3,10 +3,10 @@
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use uuid::Uuid;
 
-use super::BufferFull;
 use super::object::Shape;
 use super::property::{Field, Property};
-use crate::{DateTime, RunState};
+use super::{BufferFull, Text, Upn};
+use crate::{Counts, DateTime, Of, RunState};
 
 pub(super) fn encode(value: &impl Serialize, buffer: &mut [u8]) -> Result<usize, BufferFull> {
     // It has no other error.
@@ -40,42 +40,156 @@ pub(super) const fn plain(text: &str) -> usize {
     text.len().saturating_add(2)
 }
 
-/// A GUID as the wire has it: hyphenated, in lower case.
-pub(super) struct Guid(pub(super) Uuid);
+/// What a property is written as, unless it is a text.
+///
+/// One type for many keeps the serialiser to one instance. Texts have another, so that what writes
+/// none of them does not carry what unescapes them.
+pub(super) enum Value<'a> {
+    /// Left out.
+    Absent,
+    Null,
+    Count(u32),
+    Int32(i32),
+    Guid(Uuid),
+    DateTime(DateTime),
+    Str(&'a str),
+}
 
-impl Serialize for Guid {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+/// No value is left out.
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Absent, Into::into)
     }
 }
 
-pub(super) struct Instant(pub(super) DateTime);
-
-impl Serialize for Instant {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+impl From<u32> for Value<'_> {
+    fn from(count: u32) -> Self {
+        Self::Count(count)
     }
 }
 
-/// Opens a resource's object with the name of its type.
-pub(super) fn open<S: Serializer>(
-    serializer: S,
-    shape: &'static Shape,
-) -> Result<S::SerializeStruct, S::Error> {
-    let mut object = serializer.serialize_struct(shape.odata_type, shape.fields.len())?;
-    object.serialize_field(Property::Type.name(), shape.odata_type)?;
-    Ok(object)
+impl From<i32> for Value<'_> {
+    fn from(number: i32) -> Self {
+        Self::Int32(number)
+    }
 }
 
-/// Writes a property unless it is `None`.
-pub(super) fn given<S: SerializeStruct>(
-    object: &mut S,
-    property: Property,
-    value: Option<&impl Serialize>,
-) -> Result<(), S::Error> {
-    match value {
-        Some(value) => object.serialize_field(property.name(), value),
-        None => object.skip_field(property.name()),
+impl From<Uuid> for Value<'_> {
+    fn from(guid: Uuid) -> Self {
+        Self::Guid(guid)
+    }
+}
+
+impl From<DateTime> for Value<'_> {
+    fn from(at: DateTime) -> Self {
+        Self::DateTime(at)
+    }
+}
+
+impl From<RunState> for Value<'_> {
+    fn from(state: RunState) -> Self {
+        Self::Str(state.name())
+    }
+}
+
+impl<'a> From<&'a Upn> for Value<'a> {
+    fn from(upn: &'a Upn) -> Self {
+        Self::Str(upn.as_str())
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Absent | Self::Null => serializer.serialize_none(),
+            Self::Count(count) => serializer.serialize_u32(*count),
+            Self::Int32(number) => serializer.serialize_i32(*number),
+            Self::Guid(guid) => {
+                serializer.serialize_str(guid.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+            }
+            Self::DateTime(at) => at.serialize(serializer),
+            Self::Str(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+/// A resource being written: its properties in the order of its shape.
+pub(super) struct Fields<S> {
+    object: S,
+}
+
+impl<S: SerializeStruct> Fields<S> {
+    /// Begins with the name of the type.
+    pub(super) fn open(
+        serializer: impl Serializer<SerializeStruct = S, Ok = S::Ok, Error = S::Error>,
+        shape: &'static Shape,
+    ) -> Result<Self, S::Error> {
+        let object = serializer.serialize_struct(shape.odata_type, shape.fields.len())?;
+        let mut fields = Self { object };
+        fields.put(Property::Type, Value::Str(shape.odata_type))?;
+        Ok(fields)
+    }
+
+    /// An absent value is left out.
+    pub(super) fn put<'a>(
+        &mut self,
+        property: Property,
+        value: impl Into<Value<'a>>,
+    ) -> Result<(), S::Error> {
+        self.put_named(property.name(), &value.into())
+    }
+
+    fn put_named(&mut self, name: &'static str, value: &Value<'_>) -> Result<(), S::Error> {
+        match value {
+            Value::Absent => self.object.skip_field(name),
+            _ => self.object.serialize_field(name, value),
+        }
+    }
+
+    /// An absent text is left out.
+    pub(super) fn put_text<const N: usize>(
+        &mut self,
+        property: Property,
+        text: Option<Text<'_, N>>,
+    ) -> Result<(), S::Error> {
+        match text {
+            Some(text) => self.object.serialize_field(property.name(), &text.escaped()),
+            None => self.object.skip_field(property.name()),
+        }
+    }
+
+    /// An absent text is null.
+    pub(super) fn put_text_or_null<const N: usize>(
+        &mut self,
+        property: Property,
+        text: Option<Text<'_, N>>,
+    ) -> Result<(), S::Error> {
+        match text {
+            Some(_) => self.put_text(property, text),
+            None => self.put(property, Value::Null),
+        }
+    }
+
+    /// The counters that the shape has.
+    pub(super) fn counts(
+        &mut self,
+        shape: &'static Shape,
+        devices: &Counts,
+        users: &Counts,
+    ) -> Result<(), S::Error> {
+        for field in shape.fields {
+            let Property::Count(counter) = field.property else { continue };
+            let counts = match counter.of {
+                Of::Devices => devices,
+                Of::Users => users,
+            };
+            self.put_named(field.name, &Value::Count(counts[counter.state]))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(self) -> Result<S::Ok, S::Error> {
+        self.object.end()
     }
 }
 

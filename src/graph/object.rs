@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::document::Document;
 use super::property::{Field, Property};
 use super::text::Escaped;
-use super::{Error, Reason, Text, Upn};
-use crate::{DateTime, RunState};
+use super::{Error, Name, Reason, Text, Upn};
+use crate::{DateTime, ParseRunStateError, RunState};
 
 /// What a resource looks like: its type's name and its properties, as the wire lists them.
 pub(super) struct Shape {
@@ -18,29 +18,116 @@ pub(super) struct Shape {
 
 /// The JSON object of one resource, being read.
 ///
-/// After each property that [`next`](Self::next) gives, exactly one value is read.
+/// After each property that [`next`](Self::next) gives, exactly one value is read. Where one does
+/// not fit, `None` is read, nothing follows, and [`end`](Self::end) has the error.
 pub(super) struct Object<'a> {
     document: Document<'a>,
     shape: &'static Shape,
-    /// Bit `n`: the shape's property `n` was given.
+    /// Bit `n`: the shape's field `n` was given.
     given: u32,
     /// The property being read, which errors name.
     property: Option<&'static str>,
     /// Where its value begins.
     value: usize,
     is_first: bool,
+    error: Option<Error>,
 }
 
 impl<'a> Object<'a> {
     pub(super) fn open(json: &'a [u8], shape: &'static Shape) -> Result<Self, Error> {
         let mut document = Document::new(json)?;
         document.expect(b'{', Reason::NotAnObject)?;
-        Ok(Self { document, shape, given: 0, property: None, value: 0, is_first: true })
+        Ok(Self {
+            document,
+            shape,
+            given: 0,
+            property: None,
+            value: 0,
+            is_first: true,
+            error: None,
+        })
     }
 
-    /// The next property whose value is the caller's to read; `None` when the document has ended
-    /// as it must.
-    pub(super) fn next(&mut self) -> Result<Option<Property>, Error> {
+    /// The next property whose value is the caller's to read; `None` at the end and after an error.
+    pub(super) fn next(&mut self) -> Option<Property> {
+        while self.error.is_none() {
+            let field = self.next_field();
+            let field = self.keep(field)??;
+            if field.property != Property::Type {
+                return Some(field.property);
+            }
+            self.odata_type();
+        }
+        None
+    }
+
+    /// What was wrong, if anything was.
+    pub(super) fn end(self) -> Result<(), Error> {
+        self.error.map_or(Ok(()), Err)
+    }
+
+    /// A string of at most `N` bytes, or null.
+    pub(super) fn text<const N: usize>(&mut self) -> Option<Text<'a, N>> {
+        let text = self.nullable_string()?.limited();
+        self.or_refuse(text, Reason::TooLong { limit: N })
+    }
+
+    /// A UPN, or null.
+    pub(super) fn upn(&mut self) -> Option<Upn> {
+        let text = self.text()?;
+        match Upn::try_from(text) {
+            Ok(upn) => Some(upn),
+            Err(error) => self.or_refuse(None, error.reason),
+        }
+    }
+
+    pub(super) fn guid(&mut self) -> Option<Uuid> {
+        const LEN: usize = uuid::fmt::Hyphenated::LENGTH;
+        let text = self.string(Reason::NotAGuid)?;
+        let guid = text
+            .resolve(&mut Name::new())
+            // Of the four spellings `Uuid` reads, this length leaves the hyphenated one.
+            .filter(|text| text.len() == LEN)
+            .and_then(|text| Uuid::try_parse(text).ok());
+        self.or_refuse(guid, Reason::NotAGuid)
+    }
+
+    pub(super) fn count(&mut self) -> Option<u32> {
+        let count = self.integer(Reason::NotACount)?.try_into().ok();
+        self.or_refuse(count, Reason::NotACount)
+    }
+
+    pub(super) fn int32(&mut self) -> Option<i32> {
+        self.integer(Reason::NotAnInt32)
+    }
+
+    pub(super) fn date_time(&mut self) -> Option<DateTime> {
+        let text = self.string(Reason::NotAString)?;
+        self.parse_date_time(text)
+    }
+
+    /// A date-time, or null.
+    pub(super) fn nullable_date_time(&mut self) -> Option<DateTime> {
+        let text = self.nullable_string()?;
+        self.parse_date_time(text)
+    }
+
+    pub(super) fn run_state(&mut self) -> Option<RunState> {
+        let reason = Reason::NotARunState(ParseRunStateError);
+        let text = self.string(reason)?;
+        let state = text.resolve(&mut Name::new()).and_then(|name| name.parse().ok());
+        self.or_refuse(state, reason)
+    }
+
+    /// Any value.
+    pub(super) fn skip(&mut self) {
+        let skipped = self.document.skip();
+        self.keep(skipped);
+    }
+
+    /// Goes past the name of the next property of the shape; `None` when the document has ended as
+    /// it must.
+    fn next_field(&mut self) -> Result<Option<&'static Field>, Error> {
         loop {
             self.property = None;
             if self.document.take(b'}') {
@@ -63,81 +150,16 @@ impl<'a> Object<'a> {
             self.property = Some(field.name);
             let bit = 1 << number;
             if self.given & bit != 0 {
-                return Err(Error { property: self.property, ..Error::new(at, Reason::Duplicate) });
+                return Err(Error::new(at, Reason::Duplicate));
             }
             self.given |= bit;
             self.document.peek();
             self.value = self.document.at();
-            if field.property != Property::Type {
-                return Ok(Some(field.property));
-            }
-            self.odata_type()?;
+            return Ok(Some(field));
         }
     }
 
-    /// A string of at most `N` bytes, or null.
-    pub(super) fn text<const N: usize>(&mut self) -> Result<Option<Text<'a, N>>, Error> {
-        if self.null()? {
-            return Ok(None);
-        }
-        let text = self.string(Reason::NeitherStringNorNull)?.limited();
-        text.map(Some).ok_or(self.refuse(Reason::TooLong { limit: N }))
-    }
-
-    /// A UPN, or null.
-    pub(super) fn upn(&mut self) -> Result<Option<Upn>, Error> {
-        let text = self.text::<{ Upn::MAX_LEN }>()?;
-        text.map(|text| Upn::try_from(text).map_err(|error| self.refuse(error.reason))).transpose()
-    }
-
-    pub(super) fn guid(&mut self) -> Result<Uuid, Error> {
-        const LEN: usize = uuid::fmt::Hyphenated::LENGTH;
-        let text = self.string(Reason::NotAGuid)?;
-        text.resolve(&mut heapless::String::<LEN, u8>::new())
-            // Of the four spellings `Uuid` reads, this length leaves the hyphenated one.
-            .filter(|text| text.len() == LEN)
-            .and_then(|text| Uuid::try_parse(text).ok())
-            .ok_or(self.refuse(Reason::NotAGuid))
-    }
-
-    pub(super) fn count(&mut self) -> Result<u32, Error> {
-        let count = self.integer(Reason::NotACount)?;
-        u32::try_from(count).map_err(|_| self.refuse(Reason::NotACount))
-    }
-
-    pub(super) fn int32(&mut self) -> Result<i32, Error> {
-        self.integer(Reason::NotAnInt32)
-    }
-
-    /// A date-time.
-    pub(super) fn date_time(&mut self) -> Result<DateTime, Error> {
-        let text = self.string(Reason::NotAString)?;
-        self.parse_date_time(text)
-    }
-
-    /// A date-time, or null.
-    pub(super) fn nullable_date_time(&mut self) -> Result<Option<DateTime>, Error> {
-        if self.null()? {
-            return Ok(None);
-        }
-        let text = self.string(Reason::NeitherStringNorNull)?;
-        self.parse_date_time(text).map(Some)
-    }
-
-    pub(super) fn run_state(&mut self) -> Result<RunState, Error> {
-        let reason = Reason::NotARunState(crate::ParseRunStateError);
-        let text = self.string(reason)?;
-        text.resolve(&mut heapless::String::<16, u8>::new())
-            .and_then(|name| name.parse().ok())
-            .ok_or(self.refuse(reason))
-    }
-
-    /// Any value.
-    pub(super) fn skip(&mut self) -> Result<(), Error> {
-        self.document.skip().map_err(|error| self.within(error))
-    }
-
-    /// The property whose name is next, with its number in the shape.
+    /// The field whose name is next, with its number in the shape.
     fn find(&mut self) -> Result<Option<(u32, &'static Field)>, Error> {
         let mut fields = (0..).zip(self.shape.fields);
         // Clients keep to an order, most often to the documented one, so the likely name is the one
@@ -147,62 +169,68 @@ impl<'a> Object<'a> {
         if likely.is_some_and(|(_, field)| self.document.take_name(field.name)) {
             return Ok(likely);
         }
-        let mut copy = heapless::String::<{ Property::MAX_NAME }, u8>::new();
+        let mut copy = Name::new();
         let name = self.document.name()?.resolve(&mut copy);
         Ok(fields.find(|(_, field)| Some(field.name) == name))
     }
 
     /// The name of the resource's type after its namespace. Any namespace will do: clients write
     /// `microsoft.graph`, some of Graph's own examples `microsoft.management.services.api`.
-    fn odata_type(&mut self) -> Result<(), Error> {
+    fn odata_type(&mut self) -> Option<()> {
         fn name(odata_type: &str) -> Option<&[u8]> {
             odata_type.as_bytes().rsplit(|&byte| byte == b'.' || byte == b'#').next()
         }
+        let expected = self.shape.odata_type;
         let given = self.string(Reason::NotAString)?;
-        given
-            .resolve(&mut heapless::String::<128, u8>::new())
-            .filter(|given| {
-                *given == self.shape.odata_type || name(given) == name(self.shape.odata_type)
-            })
-            .map(|_| ())
-            .ok_or(self.refuse(Reason::OtherType(self.shape.odata_type)))
+        let same = given
+            .resolve(&mut Name::new())
+            .filter(|given| *given == expected || name(given) == name(expected))
+            .map(|_| ());
+        self.or_refuse(same, Reason::OtherType(expected))
     }
 
-    fn null(&mut self) -> Result<bool, Error> {
-        self.document.null().map_err(|error| self.within(error))
+    fn string(&mut self, reason: Reason) -> Option<Escaped<'a>> {
+        let string = self.document.string(reason);
+        self.keep(string)
     }
 
-    fn string(&mut self, reason: Reason) -> Result<Escaped<'a>, Error> {
-        self.document.string(reason).map_err(|error| self.within(error))
+    fn nullable_string(&mut self) -> Option<Escaped<'a>> {
+        let is_null = self.document.null();
+        if self.keep(is_null)? { None } else { self.string(Reason::NeitherStringNorNull) }
     }
 
-    fn integer(&mut self, reason: Reason) -> Result<i32, Error> {
-        match self.document.peek() {
-            Some(b'-' | b'0'..=b'9') => {}
-            _ => return Err(self.within(self.document.refuse(reason))),
-        }
-        let number = self.document.number().map_err(|error| self.within(error))?;
-        match serde_json_core::from_slice(number) {
+    fn integer(&mut self, reason: Reason) -> Option<i32> {
+        let number = self.document.number(reason);
+        let number = self.keep(number)?;
+        let integer = match serde_json_core::from_slice(number) {
             // The one integer that has two spellings.
-            Ok((integer, _)) if number != b"-0" => Ok(integer),
-            _ => Err(self.refuse(reason)),
+            Ok((integer, _)) if number != b"-0" => Some(integer),
+            _ => None,
+        };
+        self.or_refuse(integer, reason)
+    }
+
+    fn parse_date_time(&mut self, text: Escaped<'a>) -> Option<DateTime> {
+        // What is longer than a name is longer than any date-time, so as wrong as none.
+        match text.resolve(&mut Name::new()).unwrap_or_default().parse() {
+            Ok(at) => Some(at),
+            Err(error) => self.or_refuse(None, Reason::NotADateTime(error)),
         }
     }
 
-    fn parse_date_time(&self, text: Escaped<'a>) -> Result<DateTime, Error> {
-        text.resolve(&mut heapless::String::<64, u8>::new())
-            // Longer than any date-time, so as wrong as none.
-            .unwrap_or_default()
-            .parse()
-            .map_err(|error| self.refuse(Reason::NotADateTime(error)))
+    /// The value, unless it is one that the property at hand does not take.
+    fn or_refuse<T>(&mut self, value: Option<T>, reason: Reason) -> Option<T> {
+        value.or_else(|| self.keep(Err(Error::new(self.value, reason))))
     }
 
-    /// The error that the value of the property at hand is not what it must be.
-    fn refuse(&self, reason: Reason) -> Error {
-        self.within(Error::new(self.value, reason))
-    }
-
-    fn within(&self, error: Error) -> Error {
-        Error { property: self.property, ..error }
+    /// What was read, or its error kept.
+    fn keep<T>(&mut self, read: Result<T, Error>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.error = Some(Error { property: self.property, ..error });
+                None
+            }
+        }
     }
 }

@@ -55,9 +55,6 @@ pub(super) const WIRE_ORDER: [RunState; 6] = [
 ];
 
 impl Property {
-    /// The longest name, in bytes: `notApplicableDeviceCount`.
-    pub(super) const MAX_NAME: usize = 24;
-
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Type => "@odata.type",

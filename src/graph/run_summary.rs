@@ -1,11 +1,11 @@
 //! A hardware configuration's summary.
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Guid, Instant};
+use super::json::{self, Fields, Value};
 use super::object::{Object, Shape};
-use super::property::{Property, WIRE_ORDER};
+use super::property::Property;
 use super::{BufferFull, CountsUpdate, Error};
 use crate::{DateTime, Of, RunState, Summary};
 
@@ -121,20 +121,21 @@ impl RunSummaryUpdate {
     pub fn decode(json: &[u8]) -> Result<Self, Error> {
         let mut update = Self::default();
         let mut object = Object::open(json, &SHAPE)?;
-        while let Some(property) = object.next()? {
+        while let Some(property) = object.next() {
             match property {
-                Property::Id => update.id = Some(object.guid()?),
+                Property::Id => update.id = object.guid(),
                 Property::Count(counter) => {
                     let counts = match counter.of {
                         Of::Devices => &mut update.devices,
                         Of::Users => &mut update.users,
                     };
-                    counts.set(counter.state, object.count()?);
+                    counts.set(counter.state, object.count());
                 }
-                Property::LastRun => update.last_run = Some(object.nullable_date_time()?),
-                _ => object.skip()?,
+                Property::LastRun => update.last_run = Some(object.nullable_date_time()),
+                _ => object.skip(),
             }
         }
+        object.end()?;
         Ok(update)
     }
 
@@ -168,15 +169,10 @@ impl RunSummaryUpdate {
 impl Serialize for RunSummary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Summary { devices, users, last_run } = &self.summary;
-        let mut object = json::open(serializer, &SHAPE)?;
-        json::given(&mut object, Property::Id, self.id.map(Guid).as_ref())?;
-        for (of, counts) in [(Of::Devices, devices), (Of::Users, users)] {
-            for state in WIRE_ORDER {
-                let name = Property::count(of, state).name();
-                object.serialize_field(name, &counts[state])?;
-            }
-        }
-        object.serialize_field(Property::LastRun.name(), &last_run.map(Instant))?;
-        object.end()
+        let mut object = Fields::open(serializer, &SHAPE)?;
+        object.put(Property::Id, self.id)?;
+        object.counts(&SHAPE, devices, users)?;
+        object.put(Property::LastRun, last_run.map_or(Value::Null, Value::DateTime))?;
+        object.close()
     }
 }

@@ -1,9 +1,9 @@
 //! One result of one device that ran a management script.
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Guid, Instant};
+use super::json::{self, Fields};
 use super::object::{Object, Shape};
 use super::property::Property;
 use super::{BufferFull, Error, Text, Upn};
@@ -90,17 +90,18 @@ impl<'a> ScriptDeviceState<'a> {
         let (mut id, mut state, mut last_update) = (None, None, None);
         let (mut result_message, mut error_code, mut error_description) = (None, None, None);
         let mut object = Object::open(json, &SHAPE)?;
-        while let Some(property) = object.next()? {
+        while let Some(property) = object.next() {
             match property {
-                Property::Id => id = Some(object.guid()?),
-                Property::RunState => state = Some(object.run_state()?),
-                Property::ResultMessage => result_message = object.text()?,
-                Property::LastStateUpdate => last_update = Some(object.date_time()?),
-                Property::ErrorCode => error_code = Some(object.int32()?),
-                Property::ErrorDescription => error_description = object.text()?,
-                _ => object.skip()?,
+                Property::Id => id = object.guid(),
+                Property::RunState => state = object.run_state(),
+                Property::ResultMessage => result_message = object.text(),
+                Property::LastStateUpdate => last_update = object.date_time(),
+                Property::ErrorCode => error_code = object.int32(),
+                Property::ErrorDescription => error_description = object.text(),
+                _ => object.skip(),
             }
         }
+        object.end()?;
         Ok(Self {
             id: id.ok_or(Property::Id.missing())?,
             state: state.ok_or(Property::RunState.missing())?,
@@ -153,13 +154,13 @@ impl<'a> ScriptDeviceState<'a> {
 
 impl Serialize for ScriptDeviceState<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = json::open(serializer, &SHAPE)?;
-        object.serialize_field(Property::Id.name(), &Guid(self.id))?;
-        object.serialize_field(Property::RunState.name(), self.state.name())?;
-        json::given(&mut object, Property::ResultMessage, self.result_message.as_ref())?;
-        object.serialize_field(Property::LastStateUpdate.name(), &Instant(self.last_update))?;
-        json::given(&mut object, Property::ErrorCode, self.error_code.as_ref())?;
-        json::given(&mut object, Property::ErrorDescription, self.error_description.as_ref())?;
-        object.end()
+        let mut object = Fields::open(serializer, &SHAPE)?;
+        object.put(Property::Id, self.id)?;
+        object.put(Property::RunState, self.state)?;
+        object.put_text(Property::ResultMessage, self.result_message)?;
+        object.put(Property::LastStateUpdate, self.last_update)?;
+        object.put(Property::ErrorCode, self.error_code)?;
+        object.put_text(Property::ErrorDescription, self.error_description)?;
+        object.close()
     }
 }

@@ -1,9 +1,9 @@
 //! A management script's summary.
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Guid};
+use super::json::{self, Fields};
 use super::object::{Object, Shape};
 use super::property::Property;
 use super::{BufferFull, Error};
@@ -71,16 +71,17 @@ impl ScriptRunSummary {
         let (mut success_devices, mut error_devices) = (None, None);
         let (mut success_users, mut error_users) = (None, None);
         let mut object = Object::open(json, &SHAPE)?;
-        while let Some(property) = object.next()? {
+        while let Some(property) = object.next() {
             match property {
-                Property::Id => id = Some(object.guid()?),
-                Property::SuccessDevices => success_devices = Some(object.count()?),
-                Property::ErrorDevices => error_devices = Some(object.count()?),
-                Property::SuccessUsers => success_users = Some(object.count()?),
-                Property::ErrorUsers => error_users = Some(object.count()?),
-                _ => object.skip()?,
+                Property::Id => id = object.guid(),
+                Property::SuccessDevices => success_devices = object.count(),
+                Property::ErrorDevices => error_devices = object.count(),
+                Property::SuccessUsers => success_users = object.count(),
+                Property::ErrorUsers => error_users = object.count(),
+                _ => object.skip(),
             }
         }
+        object.end()?;
         Ok(Self {
             id,
             success_devices: success_devices.ok_or(Property::SuccessDevices.missing())?,
@@ -102,12 +103,12 @@ impl ScriptRunSummary {
 
 impl Serialize for ScriptRunSummary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = json::open(serializer, &SHAPE)?;
-        json::given(&mut object, Property::Id, self.id.map(Guid).as_ref())?;
-        object.serialize_field(Property::SuccessDevices.name(), &self.success_devices)?;
-        object.serialize_field(Property::ErrorDevices.name(), &self.error_devices)?;
-        object.serialize_field(Property::SuccessUsers.name(), &self.success_users)?;
-        object.serialize_field(Property::ErrorUsers.name(), &self.error_users)?;
-        object.end()
+        let mut object = Fields::open(serializer, &SHAPE)?;
+        object.put(Property::Id, self.id)?;
+        object.put(Property::SuccessDevices, self.success_devices)?;
+        object.put(Property::ErrorDevices, self.error_devices)?;
+        object.put(Property::SuccessUsers, self.success_users)?;
+        object.put(Property::ErrorUsers, self.error_users)?;
+        object.close()
     }
 }

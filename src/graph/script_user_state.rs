@@ -1,9 +1,9 @@
 //! What is reported of one user of a management script.
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Guid};
+use super::json::{self, Fields};
 use super::object::{Object, Shape};
 use super::property::Property;
 use super::{BufferFull, Error, Upn};
@@ -70,15 +70,16 @@ impl ScriptUserState {
         let (mut id, mut upn) = (None, None);
         let (mut success_devices, mut error_devices) = (None, None);
         let mut object = Object::open(json, &SHAPE)?;
-        while let Some(property) = object.next()? {
+        while let Some(property) = object.next() {
             match property {
-                Property::Id => id = Some(object.guid()?),
-                Property::SuccessDevices => success_devices = Some(object.count()?),
-                Property::ErrorDevices => error_devices = Some(object.count()?),
-                Property::UserPrincipalName => upn = object.upn()?,
-                _ => object.skip()?,
+                Property::Id => id = object.guid(),
+                Property::SuccessDevices => success_devices = object.count(),
+                Property::ErrorDevices => error_devices = object.count(),
+                Property::UserPrincipalName => upn = object.upn(),
+                _ => object.skip(),
             }
         }
+        object.end()?;
         Ok(Self {
             id,
             success_devices: success_devices.ok_or(Property::SuccessDevices.missing())?,
@@ -99,11 +100,11 @@ impl ScriptUserState {
 
 impl Serialize for ScriptUserState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = json::open(serializer, &SHAPE)?;
-        json::given(&mut object, Property::Id, self.id.map(Guid).as_ref())?;
-        object.serialize_field(Property::SuccessDevices.name(), &self.success_devices)?;
-        object.serialize_field(Property::ErrorDevices.name(), &self.error_devices)?;
-        object.serialize_field(Property::UserPrincipalName.name(), &self.upn)?;
-        object.end()
+        let mut object = Fields::open(serializer, &SHAPE)?;
+        object.put(Property::Id, self.id)?;
+        object.put(Property::SuccessDevices, self.success_devices)?;
+        object.put(Property::ErrorDevices, self.error_devices)?;
+        object.put(Property::UserPrincipalName, &self.upn)?;
+        object.close()
     }
 }

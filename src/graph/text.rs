@@ -6,7 +6,7 @@ use core::str;
 use heapless::{CapacityError, LenType};
 use serde::{Serialize, Serializer};
 
-use super::{Error, Reason, Upn};
+use super::{Error, Name, Reason, Upn};
 
 /// A string of at most `N` bytes, borrowed from the JSON document it was read from.
 ///
@@ -105,8 +105,15 @@ impl<'a, const N: usize> Text<'a, N> {
         &self,
     ) -> Result<heapless::String<M, L>, CapacityError> {
         let mut copy = heapless::String::new();
-        self.0.copy_into(&mut copy)?;
+        match self.as_str() {
+            Some(text) => copy.push_str(text)?,
+            None => self.0.write_to(&mut copy).map_err(|_| CapacityError::default())?,
+        }
         Ok(copy)
+    }
+
+    pub(super) const fn escaped(self) -> Escaped<'a> {
+        self.0
     }
 }
 
@@ -171,10 +178,7 @@ impl<const N: usize> defmt::Format for Text<'_, N> {
 
 impl<const N: usize> Serialize for Text<'_, N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.as_str() {
-            Some(text) => serializer.serialize_str(text),
-            None => serializer.collect_str(&self.0),
-        }
+        self.0.serialize(serializer)
     }
 }
 
@@ -212,39 +216,33 @@ impl<'a> Escaped<'a> {
         Chars { rest: self.source, plain: self.as_str().is_some() }
     }
 
-    /// Hands on the text, unescaped, piece by piece.
-    fn pieces<E>(self, mut put: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
+    /// Writes the text, unescaped.
+    ///
+    /// One function for every kind of string it may go to: it is the slow path, and is kept small.
+    fn write_to(self, out: &mut dyn fmt::Write) -> fmt::Result {
         let mut rest = self.source;
         if self.as_str().is_none() {
-            while let Some((plain, after)) = rest.split_once('\\') {
+            while let Some(at) = rest.bytes().position(|byte| byte == b'\\') {
+                let (plain, escaped) = rest.split_at_checked(at).unwrap_or_default();
                 // The door let the escape in, so it reads as it did then.
-                let Ok(escape) = Escape::read(after.as_bytes()) else { break };
-                put(plain)?;
-                put(escape.stands_for.encode_utf8(&mut [0; 4]))?;
-                rest = after.get(escape.len..).unwrap_or_default();
+                let after = escaped.as_bytes().get(1..).unwrap_or_default();
+                let Ok(escape) = Escape::read(after) else { break };
+                out.write_str(plain)?;
+                out.write_str(escape.stands_for.encode_utf8(&mut [0; 4]))?;
+                rest = escaped.get(escape.len.saturating_add(1)..).unwrap_or_default();
             }
         }
-        put(rest)
+        out.write_str(rest)
     }
 
-    fn copy_into<const M: usize, L: LenType>(
-        self,
-        copy: &mut heapless::String<M, L>,
-    ) -> Result<(), CapacityError> {
-        self.pieces(|piece| copy.push_str(piece))
-    }
-
-    /// The text, unescaped into `copy` if need be.
-    pub(super) fn resolve<'t, const M: usize>(
-        self,
-        copy: &'t mut heapless::String<M, u8>,
-    ) -> Option<&'t str>
+    /// The text in `copy`, or as it is where that can be; `None` if `copy` is too short for it.
+    pub(super) fn resolve<'t>(self, copy: &'t mut Name) -> Option<&'t str>
     where
         'a: 't,
     {
         match self.as_str() {
             Some(text) => Some(text),
-            None => self.copy_into(copy).is_ok().then_some(copy.as_str()),
+            None => self.write_to(copy).is_ok().then_some(copy),
         }
     }
 }
@@ -259,7 +257,16 @@ impl Eq for Escaped<'_> {}
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.pieces(|piece| f.write_str(piece))
+        self.write_to(f)
+    }
+}
+
+impl Serialize for Escaped<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.as_str() {
+            Some(text) => serializer.serialize_str(text),
+            None => serializer.collect_str(self),
+        }
     }
 }
 
@@ -317,12 +324,15 @@ impl Escape {
             return Ok(Self { stands_for, len: 5 });
         }
         let low = match after {
-            [b'\\', b'u', ..] => self::unit(after.get(1..).unwrap_or_default())?.0,
+            _ if unit > 0xdbff => return Err(Reason::LoneSurrogate),
+            [b'\\', after @ ..] if after.first() == Some(&b'u') => self::unit(after)?.0,
             [] | [b'\\'] => return Err(Reason::Truncated),
             _ => return Err(Reason::LoneSurrogate),
         };
-        match char::decode_utf16([unit, low]).next() {
-            Some(Ok(stands_for)) => Ok(Self { stands_for, len: 11 }),
+        // Ten bits in each half.
+        let bits = (u32::from(unit) & 0x3ff) << 10 | u32::from(low) & 0x3ff;
+        match char::from_u32(bits.wrapping_add(0x1_0000)) {
+            Some(stands_for) if low & 0xfc00 == 0xdc00 => Ok(Self { stands_for, len: 11 }),
             _ => Err(Reason::LoneSurrogate),
         }
     }

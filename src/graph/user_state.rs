@@ -1,11 +1,11 @@
 //! What is reported of one user of a hardware configuration.
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Guid, Instant};
+use super::json::{self, Fields};
 use super::object::{Object, Shape};
-use super::property::{Property, WIRE_ORDER};
+use super::property::Property;
 use super::{BufferFull, CountsUpdate, Error, Text, Upn};
 use crate::{Counts, DateTime, Of, RunState};
 
@@ -132,17 +132,18 @@ impl<'a> UserStateUpdate<'a> {
     pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
         let mut update = Self::default();
         let mut object = Object::open(json, &SHAPE)?;
-        while let Some(property) = object.next()? {
+        while let Some(property) = object.next() {
             match property {
-                Property::Id => update.id = Some(object.guid()?),
-                Property::Upn => update.upn = object.upn()?,
-                Property::UserEmail => update.email = Some(object.text()?),
-                Property::UserName => update.name = Some(object.text()?),
-                Property::LastStateUpdate => update.last_update = Some(object.date_time()?),
-                Property::Count(counter) => update.devices.set(counter.state, object.count()?),
-                _ => object.skip()?,
+                Property::Id => update.id = object.guid(),
+                Property::Upn => update.upn = object.upn(),
+                Property::UserEmail => update.email = Some(object.text()),
+                Property::UserName => update.name = Some(object.text()),
+                Property::LastStateUpdate => update.last_update = object.date_time(),
+                Property::Count(counter) => update.devices.set(counter.state, object.count()),
+                _ => object.skip(),
             }
         }
+        object.end()?;
         Ok(update)
     }
 
@@ -166,15 +167,13 @@ impl<'a> UserStateUpdate<'a> {
 
 impl Serialize for UserState<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = json::open(serializer, &SHAPE)?;
-        json::given(&mut object, Property::Id, self.id.map(Guid).as_ref())?;
-        object.serialize_field(Property::Upn.name(), &self.upn)?;
-        object.serialize_field(Property::UserEmail.name(), &self.email)?;
-        object.serialize_field(Property::UserName.name(), &self.name)?;
-        object.serialize_field(Property::LastStateUpdate.name(), &Instant(self.last_update))?;
-        for state in WIRE_ORDER {
-            object.serialize_field(devices(state).name(), &self.devices[state])?;
-        }
-        object.end()
+        let mut object = Fields::open(serializer, &SHAPE)?;
+        object.put(Property::Id, self.id)?;
+        object.put(Property::Upn, &self.upn)?;
+        object.put_text_or_null(Property::UserEmail, self.email)?;
+        object.put_text_or_null(Property::UserName, self.name)?;
+        object.put(Property::LastStateUpdate, self.last_update)?;
+        object.counts(&SHAPE, &self.devices, &Counts::ZERO)?;
+        object.close()
     }
 }
