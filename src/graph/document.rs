@@ -12,7 +12,7 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// At the first byte that is not white space.
+    /// At the start.
     pub(super) fn new(json: &'a [u8]) -> Result<Self, Error> {
         let text = str::from_utf8(json)
             .map_err(|error| Error::new(error.valid_up_to(), Reason::NotUtf8))?;
@@ -154,10 +154,7 @@ impl<'a> Document<'a> {
                     open = open << 1 | u32::from(is_object);
                     let is_empty = self.peek() == Some(if is_object { b'}' } else { b']' });
                     if !is_empty {
-                        if is_object {
-                            self.name()?;
-                            self.colon()?;
-                        }
+                        self.key(is_object)?;
                         continue;
                     }
                 }
@@ -172,10 +169,7 @@ impl<'a> Document<'a> {
             while open != 1 {
                 let is_object = open & 1 == 1;
                 if self.take(b',') {
-                    if is_object {
-                        self.name()?;
-                        self.colon()?;
-                    }
+                    self.key(is_object)?;
                     continue 'value;
                 }
                 if is_object {
@@ -187,6 +181,15 @@ impl<'a> Document<'a> {
             }
             return Ok(());
         }
+    }
+
+    /// What stands before a value in an object.
+    fn key(&mut self, is_object: bool) -> Result<(), Error> {
+        if is_object {
+            self.name()?;
+            self.colon()?;
+        }
+        Ok(())
     }
 
     fn rest(&self) -> &'a [u8] {

@@ -107,7 +107,7 @@ impl Serialize for Value<'_> {
             Self::Guid(guid) => {
                 serializer.serialize_str(guid.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
             }
-            Self::DateTime(at) => at.serialize(serializer),
+            Self::DateTime(at) => serializer.collect_str(at),
             Self::Str(text) => serializer.serialize_str(text),
         }
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::document::Document;
 use super::property::{Field, Property};
 use super::text::Escaped;
-use super::{Error, Name, Reason, Text, Upn};
+use super::{Error, Name, Reason, Text, Upn, json};
 use crate::{DateTime, ParseRunStateError, RunState};
 
 /// What a resource looks like: its type's name and its properties, as the wire lists them.
@@ -82,13 +82,8 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn guid(&mut self) -> Option<Uuid> {
-        const LEN: usize = uuid::fmt::Hyphenated::LENGTH;
         let text = self.string(Reason::NotAGuid)?;
-        let guid = text
-            .resolve(&mut Name::new())
-            // Of the four spellings `Uuid` reads, this length leaves the hyphenated one.
-            .filter(|text| text.len() == LEN)
-            .and_then(|text| Uuid::try_parse(text).ok());
+        let guid = text.resolve(&mut Name::new()).and_then(json::guid);
         self.or_refuse(guid, Reason::NotAGuid)
     }
 

@@ -106,6 +106,14 @@ impl RunSummary {
     /// # Errors
     ///
     /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do.
+    ///
+    /// ```
+    /// use runtally::graph::RunSummary;
+    /// let mut json = [0; RunSummary::MAX_JSON];
+    /// let length = RunSummary::default().encode(&mut json)?;
+    /// assert_eq!(json[length - 1], b'}');
+    /// # Ok::<(), runtally::graph::BufferFull>(())
+    /// ```
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
         json::encode(self, buffer)
     }
@@ -118,6 +126,13 @@ impl RunSummaryUpdate {
     ///
     /// [`Error`] if the document is not JSON as [the module](super) has it, or a value does not fit
     /// its property.
+    ///
+    /// ```
+    /// use runtally::graph::RunSummaryUpdate;
+    /// assert_eq!(RunSummaryUpdate::decode(b"{}")?, RunSummaryUpdate::default());
+    /// assert!(RunSummaryUpdate::decode(b"{} {}").is_err());
+    /// # Ok::<(), runtally::graph::Error>(())
+    /// ```
     pub fn decode(json: &[u8]) -> Result<Self, Error> {
         let mut update = Self::default();
         let mut object = Object::open(json, &SHAPE)?;
@@ -144,6 +159,12 @@ impl RunSummaryUpdate {
     /// # Errors
     ///
     /// [`Reason::Missing`](super::Reason::Missing) for the first counter that was not given.
+    ///
+    /// ```
+    /// use runtally::graph::RunSummaryUpdate;
+    /// let error = RunSummaryUpdate::default().complete().unwrap_err();
+    /// assert_eq!(error.property, Some("successfulDeviceCount"));
+    /// ```
     pub fn complete(&self) -> Result<RunSummary, Error> {
         Ok(RunSummary {
             id: self.id,
@@ -156,6 +177,12 @@ impl RunSummaryUpdate {
     }
 
     /// `summary` with what was given in its place.
+    ///
+    /// ```
+    /// use runtally::Summary;
+    /// use runtally::graph::RunSummaryUpdate;
+    /// assert_eq!(RunSummaryUpdate::default().apply_to(Summary::ZERO), Summary::ZERO);
+    /// ```
     #[must_use]
     pub fn apply_to(&self, summary: Summary) -> Summary {
         Summary {

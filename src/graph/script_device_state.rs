@@ -86,6 +86,15 @@ impl<'a> ScriptDeviceState<'a> {
     ///
     /// [`Error`] if the document is not JSON as [the module](super) has it, a value does not fit
     /// its property, or a required property is missing.
+    ///
+    /// ```
+    /// use runtally::graph::ScriptDeviceState;
+    /// let error = ScriptDeviceState::decode(br#"{"errorCode":1e3}"#).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "errorCode at byte 13: expected an integer from -2147483648 to 2147483647"
+    /// );
+    /// ```
     pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
         let (mut id, mut state, mut last_update) = (None, None, None);
         let (mut result_message, mut error_code, mut error_description) = (None, None, None);
@@ -113,6 +122,17 @@ impl<'a> ScriptDeviceState<'a> {
     }
 
     /// What is kept of a device: the row behind the counts.
+    ///
+    /// ```
+    /// use runtally::RunState;
+    /// use runtally::graph::ScriptDeviceState;
+    /// use uuid::Uuid;
+    ///
+    /// let at = "2026-11-21T09:30:00Z".parse()?;
+    /// let row = ScriptDeviceState::row(Uuid::nil(), RunState::Fail, at);
+    /// assert!(row.encode(&mut [0; ScriptDeviceState::MAX_ROW_JSON]).is_ok());
+    /// # Ok::<(), runtally::DateTimeError>(())
+    /// ```
     #[must_use]
     pub const fn row(
         id: Uuid,
@@ -131,6 +151,17 @@ impl<'a> ScriptDeviceState<'a> {
 
     /// The event that a tally applies, of the user that the request's path names; that user is
     /// [folded](Upn::folded).
+    ///
+    /// ```
+    /// use runtally::RunState;
+    /// use runtally::graph::ScriptDeviceState;
+    /// use uuid::Uuid;
+    ///
+    /// let at = "2026-11-21T09:30:00Z".parse()?;
+    /// let row = ScriptDeviceState::row(Uuid::nil(), RunState::Fail, at);
+    /// assert_eq!(row.event(Some(&"Ada".parse()?)).user.unwrap().as_str(), "ada");
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn event(&self, user: Option<&Upn>) -> Event<Uuid, Upn> {
         Event {

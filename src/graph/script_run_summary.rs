@@ -32,13 +32,13 @@ pub struct ScriptRunSummary {
     /// Names the summary; a body that declares one need not have it.
     #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
     pub id: Option<Uuid>,
-    /// The devices on which the script succeeded.
+    /// The devices on which the script succeeded, 0 to 2 147 483 647.
     pub success_devices: u32,
-    /// The devices on which the script failed or broke.
+    /// The devices on which the script failed or broke, 0 to 2 147 483 647.
     pub error_devices: u32,
-    /// The users for whom the script succeeded.
+    /// The users for whom the script succeeded, 0 to 2 147 483 647.
     pub success_users: u32,
-    /// The users for whom the script failed or broke.
+    /// The users for whom the script failed or broke, 0 to 2 147 483 647.
     pub error_users: u32,
 }
 
@@ -66,6 +66,12 @@ impl ScriptRunSummary {
     ///
     /// [`Error`] if the document is not JSON as [the module](super) has it, a value does not fit
     /// its property, or a count is missing.
+    ///
+    /// ```
+    /// use runtally::graph::ScriptRunSummary;
+    /// let error = ScriptRunSummary::decode(br#"{"successDeviceCount":2}"#).unwrap_err();
+    /// assert_eq!(error.to_string(), "errorDeviceCount is missing");
+    /// ```
     pub fn decode(json: &[u8]) -> Result<Self, Error> {
         let mut id = None;
         let (mut success_devices, mut error_devices) = (None, None);
@@ -96,6 +102,14 @@ impl ScriptRunSummary {
     /// # Errors
     ///
     /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do.
+    ///
+    /// ```
+    /// use runtally::graph::ScriptRunSummary;
+    /// let mut json = [0; ScriptRunSummary::MAX_JSON];
+    /// let length = ScriptRunSummary::default().encode(&mut json)?;
+    /// assert!(json[..length].ends_with(br#""errorUserCount":0}"#));
+    /// # Ok::<(), runtally::graph::BufferFull>(())
+    /// ```
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
         json::encode(self, buffer)
     }

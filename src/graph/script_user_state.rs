@@ -66,6 +66,12 @@ impl ScriptUserState {
     ///
     /// [`Error`] if the document is not JSON as [the module](super) has it, a value does not fit
     /// its property, or a required property is missing.
+    ///
+    /// ```
+    /// use runtally::graph::ScriptUserState;
+    /// let error = ScriptUserState::decode(br#"{"userPrincipalName":""}"#).unwrap_err();
+    /// assert_eq!(error.to_string(), "userPrincipalName at byte 21: must not be empty");
+    /// ```
     pub fn decode(json: &[u8]) -> Result<Self, Error> {
         let (mut id, mut upn) = (None, None);
         let (mut success_devices, mut error_devices) = (None, None);

@@ -129,6 +129,13 @@ impl<'a> UserStateUpdate<'a> {
     ///
     /// [`Error`] if the document is not JSON as [the module](super) has it, or a value does not fit
     /// its property; a `upn` must be null or at least one character.
+    ///
+    /// ```
+    /// use runtally::graph::UserStateUpdate;
+    /// let update = UserStateUpdate::decode(br#"{"userEmail":"ada\u0040example.com"}"#)?;
+    /// assert_eq!(update.email.unwrap().unwrap(), "ada@example.com");
+    /// # Ok::<(), runtally::graph::Error>(())
+    /// ```
     pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
         let mut update = Self::default();
         let mut object = Object::open(json, &SHAPE)?;
@@ -153,6 +160,12 @@ impl<'a> UserStateUpdate<'a> {
     ///
     /// [`Reason::Missing`](super::Reason::Missing) for the first required property that was not
     /// given.
+    ///
+    /// ```
+    /// use runtally::graph::UserStateUpdate;
+    /// let error = UserStateUpdate::default().complete().unwrap_err();
+    /// assert_eq!(error.property, Some("upn"));
+    /// ```
     pub fn complete(self) -> Result<UserState<'a>, Error> {
         Ok(UserState {
             id: self.id,
