@@ -495,6 +495,8 @@ fn null_is_the_absence_of_what_is_nullable() {
         let absent = DeviceState::decode(absent.as_bytes()).unwrap();
         assert_eq!(DeviceState::decode(json.as_bytes()), Ok(absent), "{property}");
     }
+    let update = UserStateUpdate::decode(br#"{"userName":null}"#).unwrap();
+    assert_eq!((update.email, update.name, update.upn), (None, Some(None), None));
     let update = UserStateUpdate::decode(br#"{"userEmail":null,"upn":null}"#).unwrap();
     assert_eq!((update.email, update.name, update.upn), (Some(None), None, None));
     let update = RunSummaryUpdate::decode(br#"{"lastRunDateTime":null}"#).unwrap();
@@ -505,7 +507,10 @@ fn null_is_the_absence_of_what_is_nullable() {
 fn an_event_of_no_user_has_an_empty_upn_or_none() {
     for upn in [r#""upn":"""#, r#""upn":null"#, r#""x":0"#] {
         let json = format!("{{{upn}{DEVICE}");
-        assert_eq!(DeviceState::decode(json.as_bytes()).unwrap().event().user, None);
+        let state = DeviceState::decode(json.as_bytes()).unwrap();
+        assert_eq!(state.event().user, None);
+        let upn = Some("".try_into().unwrap());
+        assert_eq!(DeviceState { upn, ..state }.event().user, None);
     }
 }
 

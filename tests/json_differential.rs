@@ -213,6 +213,19 @@ fn documents_and_their_mutations_are_judged_as_the_model_judges_them() {
 }
 
 #[test]
+fn a_document_with_any_one_byte_changed_is_judged_as_the_model_judges_it() {
+    let json = br#" {"id":"74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974" ,"x":[true,false,null,{"y":-1.5e+7},"\u0041"],"failedUserCount":10}"#;
+    for at in 0..json.len() {
+        for byte in 0..=0xff {
+            let mut changed = json.to_vec();
+            changed[at] = byte;
+            compare(&RESOURCES[0], &changed);
+        }
+        compare(&RESOURCES[0], &[&json[..at], &json[at + 1..]].concat());
+    }
+}
+
+#[test]
 fn every_pair_of_characters_in_a_string_is_judged_as_serde_json_judges_it() {
     // Enough before the pair that it lies across words of 4 and of 8 bytes.
     for before in ["", "abc", "abcdefg"] {
@@ -229,13 +242,17 @@ fn every_pair_of_characters_in_a_string_is_judged_as_serde_json_judges_it() {
 }
 
 #[test]
-fn every_unit_and_pair_of_units_is_unescaped_as_serde_json_does() {
+fn every_escape_is_unescaped_as_serde_json_does() {
     let decode = |text: &str| {
         let json = format!("{{\"userName\":\"{text}\"}}");
         let update = UserStateUpdate::decode(json.as_bytes()).ok()?;
         Some(update.name.unwrap().unwrap().to_string())
     };
     let expect = |text: &str| serde_json::from_str::<String>(&format!("\"{text}\"")).ok();
+    for after in 0..0x80_u8 {
+        let text = format!("a\\{}b", char::from(after));
+        assert_eq!(decode(&text), expect(&text), "{text}");
+    }
     for unit in 0..=0xffff_u32 {
         let text = format!("a\\u{unit:04x}b");
         assert_eq!(decode(&text), expect(&text), "{text}");

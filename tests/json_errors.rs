@@ -28,6 +28,7 @@ fn what_is_no_json_is_named_with_its_byte() {
         (&b""[..], "byte 0: the document ends before its object does"),
         (b" \n", "byte 2: the document ends before its object does"),
         (b"{\"x\":1", "byte 6: the document ends before its object does"),
+        (b"{\"x\":nul", "byte 8: the document ends before its object does"),
         (b"\xef\xbb\xbf{}", "byte 0: a byte order mark before the value"),
         (b"\xff\xfe{\0}\0", "byte 0: not UTF-8"),
         (b"{\"x\":\"\xc3\"}", "byte 6: not UTF-8"),
@@ -40,6 +41,7 @@ fn what_is_no_json_is_named_with_its_byte() {
         (b"{\"x\":[{1:2}]}", "byte 7: property names must be strings"),
         (b"{\"x\" 1}", "byte 5: expected : after the property's name"),
         (b"{\"x\":1 \"y\":2}", "byte 7: expected , or }"),
+        (b"{\"failedUserCount\":1 \"y\":2}", "byte 21: expected , or }"),
         (b"{\"x\":01}", "byte 6: expected , or }"),
         (b"{\"x\":{\"y\":1]}", "byte 11: expected , or }"),
         (b"{\"x\":[1 2]}", "byte 8: expected , or ]"),
@@ -55,15 +57,15 @@ fn what_is_no_json_is_named_with_its_byte() {
         (b"{\"x\":1e+}", "byte 8: a number needs digits here"),
         (b"{\"x\":\"a\nb\"}", "byte 7: a control character in a string must be escaped"),
         (
-            b"{\"x\":\"\\q\"}",
-            r#"byte 6: a backslash must begin one of \" \\ \/ \b \f \n \r \t \uXXXX"#,
+            b"{\"x\":\"ab\\q\"}",
+            r#"byte 8: a backslash must begin one of \" \\ \/ \b \f \n \r \t \uXXXX"#,
         ),
         (
             b"{\"\\u12g4\":0}",
             r#"byte 2: a backslash must begin one of \" \\ \/ \b \f \n \r \t \uXXXX"#,
         ),
         (b"{\"x\":\"\\ud83d\"}", "byte 6: half a surrogate pair; both halves must be given"),
-        (b"{\"x\":\"\\ude00\"}", "byte 6: half a surrogate pair; both halves must be given"),
+        (b"{\"x\":\"ab\\ude00\"}", "byte 8: half a surrogate pair; both halves must be given"),
         (b"{\"x\":[[[[[[[[[[[[[[[[", "byte 20: nested deeper than 16"),
     ] {
         assert_eq!(summary(json), said, "{}", String::from_utf8_lossy(json));

@@ -117,6 +117,39 @@ fn upns_compare_and_hash_as_their_lower_case() {
     }
 }
 
+/// Keeps what it is given.
+#[derive(Default)]
+struct Given(Vec<u8>);
+
+impl Hasher for Given {
+    fn finish(&self) -> u64 {
+        0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+#[test]
+fn a_hasher_is_given_the_lower_case_and_its_length() {
+    let mut rng = Rng::with_seed(2);
+    for _ in 0..10_000 {
+        let name = name(&mut rng);
+        let mut given = Given::default();
+        name.parse::<Upn>().unwrap().hash(&mut given);
+        let mut expected = name.to_ascii_lowercase().into_bytes();
+        expected.resize(name.len() / 16 * 16 + 15, 0);
+        expected.push(name.len() as u8);
+        // A `u128` is written in the order of the machine.
+        for block in expected.chunks_exact_mut(16) {
+            let word = u128::from_le_bytes(block.try_into().unwrap());
+            block.copy_from_slice(&word.to_ne_bytes());
+        }
+        assert_eq!(given.0, expected, "{name:?}");
+    }
+}
+
 #[test]
 fn every_byte_in_every_place_hashes_as_its_lower_case() {
     for length in 1..=33 {

@@ -32,7 +32,7 @@ pub(super) const fn string(bytes: usize) -> usize {
 pub(super) const COUNT: usize = "2147483647".len();
 pub(super) const INT32: usize = "-2147483648".len();
 pub(super) const GUID: usize = uuid::fmt::Hyphenated::LENGTH + 2;
-pub(super) const DATE_TIME: usize = "2026-11-21T09:30:00.1234567+01:00".len() + 2;
+pub(super) const DATE_TIME: usize = DateTime::MAX_LEN + 2;
 pub(super) const RUN_STATE: usize = RunState::NotApplicable.name().len() + 2;
 
 /// The bytes of a string that needs no escape.
@@ -107,7 +107,7 @@ impl Serialize for Value<'_> {
             Self::Guid(guid) => {
                 serializer.serialize_str(guid.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
             }
-            Self::DateTime(at) => serializer.collect_str(at),
+            Self::DateTime(at) => at.serialize(serializer),
             Self::Str(text) => serializer.serialize_str(text),
         }
     }
