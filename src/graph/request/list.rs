@@ -85,7 +85,7 @@ impl Place<'_> {
     /// The most bytes that follow the last row.
     fn tail(&self) -> Result<usize, Problem> {
         if ![self.origin, self.path, self.query].into_iter().all(is_plain) {
-            return Err(Problem::NoPath);
+            return Err(Problem::NotEncoded);
         }
         Ok("],\"@odata.nextLink\":\"?&$skiptoken=65535\"}"
             .len()

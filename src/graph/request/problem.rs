@@ -16,6 +16,8 @@ pub(super) enum Problem {
     ReadOnlyToken,
     NoPath,
     NotAGuid,
+    /// A link could not repeat the path or the query as they are.
+    NotEncoded,
     NotFound(Thing, Uuid),
     Method {
         allow: &'static str,
@@ -54,6 +56,7 @@ impl Problem {
     pub(super) const fn status(&self) -> u16 {
         match self {
             Self::NotAGuid
+            | Self::NotEncoded
             | Self::Document(_)
             | Self::Mismatch { .. }
             | Self::Option { .. }
@@ -127,6 +130,7 @@ impl fmt::Display for Problem {
             Self::NotAGuid => {
                 "an id in the path must be a GUID such as 74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974"
             }
+            Self::NotEncoded => "path and query must be percent-encoded",
             Self::NotFound(thing, id) => {
                 return write!(f, "no {} has the id {id}", thing.name());
             }
