@@ -1,0 +1,8 @@
+//! What the request function answers, seen from outside: requests in, responses out, and nothing of
+//! the tallies behind them.
+
+mod client;
+mod operations;
+mod paging;
+mod refusals;
+mod sequences;
