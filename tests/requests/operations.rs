@@ -235,7 +235,7 @@ fn a_declared_user_stays_until_it_is_undeclared() {
     let mut client = Client::new();
     let users = h("/userRunStates");
     let created = client.must(201, "POST", &users, CREATE_USER).json();
-    assert_eq!(client.list(&users), [created.clone()]);
+    assert_eq!(client.list(&users), std::slice::from_ref(&created));
     let summary = client.get(&h("/runSummary")).json()["value"].take();
     assert_eq!(summary["failedUserCount"], 1, "one of the user's devices failed");
 

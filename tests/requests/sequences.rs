@@ -293,7 +293,7 @@ impl View {
         let devices = client.list(&place(id, "/deviceRunStates"));
         let users = client.list(&place(id, "/userRunStates"));
         let mut of_user = Vec::new();
-        let mut counted = |client: &mut Client, list: &str, rows: usize| {
+        let counted = |client: &mut Client, list: &str, rows: usize| {
             assert_eq!(client.get(&place(id, &format!("{list}/$count"))).body, rows.to_string());
         };
         counted(client, "/deviceRunStates", devices.len());
@@ -324,7 +324,7 @@ fn views(client: &mut Client) -> Vec<Option<View>> {
 
 /// The rows in each state.
 fn count(rows: &[Value], property: &str) -> Six {
-    COUNTERS.map(|(state, _)| rows.iter().filter(|row| row[property] == state).count() as i64)
+    COUNTERS.map(|(state, _)| rows.iter().map(|row| i64::from(row[property] == state)).sum())
 }
 
 /// The counters of an entity whose names end like this.
