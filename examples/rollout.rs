@@ -24,7 +24,7 @@ use std::time::Instant;
 use std::{env, fmt};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use runtally::graph::{DeviceState, RunSummary, Upn, UserState};
+use runtally::graph::{DeviceState, RunSummary, Upn, UserState, summary_id, user_state_id};
 use runtally::{Outcome, Tally};
 use uuid::{Uuid, uuid};
 
@@ -130,7 +130,7 @@ fn take(line: &[u8], fleet: &mut Fleet) -> Result<Outcome, Box<dyn Error>> {
 
 /// The summary, in the envelope that `GET …/runSummary` answers with.
 fn write_summary(fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
-    let id = Some(Uuid::new_v5(&CONFIGURATION, b""));
+    let id = Some(summary_id(&CONFIGURATION));
     let summary = RunSummary { id, summary: *fleet.summary() };
     let mut json = [0; RunSummary::MAX_JSON];
     let length = summary.encode(&mut json).map_err(io::Error::other)?;
@@ -146,7 +146,7 @@ fn write_users(fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
     let mut json = [0; UserState::MAX_JSON];
     for row in rows {
         let Some(last_update) = row.last_update else { continue };
-        let id = Some(Uuid::new_v5(&CONFIGURATION, row.user.as_str().as_bytes()));
+        let id = Some(user_state_id(&CONFIGURATION, row.user));
         let (upn, devices) = (row.user.clone(), row.reported());
         let state = UserState { id, upn, email: None, name: None, last_update, devices };
         let length = state.encode(&mut json).map_err(io::Error::other)?;

@@ -14,7 +14,7 @@ pub(crate) struct Lines<R> {
     number: u64,
 }
 
-/// One line, with what ends it.
+/// One line, without what ends it.
 pub(crate) struct Line<'a> {
     /// Its number, counted from 1.
     pub(crate) number: u64,
@@ -42,7 +42,8 @@ impl<R: BufRead> Lines<R> {
         if is_cut {
             self.input.skip_until(b'\n')?;
         }
-        let text = if is_cut { Err(TooLong) } else { Ok(self.line.as_slice()) };
+        let line = self.line.as_slice();
+        let text = if is_cut { Err(TooLong) } else { Ok(line.strip_suffix(b"\n").unwrap_or(line)) };
         Ok(Some(Line { number: self.number, text }))
     }
 }

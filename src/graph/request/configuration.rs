@@ -8,7 +8,7 @@ use super::writer::Writer;
 use crate::graph::object::Shape;
 use crate::graph::{
     BufferFull, DeviceState, Name, RunSummary, RunSummaryUpdate, Text, Upn, UserState,
-    UserStateUpdate, device_state, run_summary, user_state,
+    UserStateUpdate, device_state, run_summary, summary_id, user_state, user_state_id,
 };
 use crate::{Event, Outcome, Refusal, RowId, Tally, UserRow};
 
@@ -114,7 +114,7 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
         writer: &mut Writer<'_>,
     ) -> Result<(), Problem> {
         let update = RunSummaryUpdate::decode(body)?;
-        let summary_id = Self::summary_id(id);
+        let summary_id = summary_id(id);
         if update.id.is_some_and(|id| id != summary_id) {
             return Err(Problem::Mismatch { property: "id" });
         }
@@ -142,7 +142,7 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
     ) -> Result<(), Problem> {
         let update = UserStateUpdate::decode(body)?;
         let (_, user) = self.tally.users_from(row.number()).next().ok_or(Problem::NoPath)?;
-        let user_id = Self::user_id(id, user.user);
+        let user_id = user_state_id(id, user.user);
         if update.id.is_some_and(|id| id != user_id) {
             return Err(Problem::Mismatch { property: "id" });
         }
@@ -212,7 +212,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
 
     fn write_summary(&self, id: &Uuid, writer: &mut Writer<'_>) -> Result<(), BufferFull> {
         let summary = *self.tally.summary();
-        writer.json(&RunSummary { id: Some(Self::summary_id(id)), summary })
+        writer.json(&RunSummary { id: Some(summary_id(id)), summary })
     }
 
     fn write_device(row: &Event<&Uuid, &Upn>, writer: &mut Writer<'_>) -> Result<(), BufferFull> {
@@ -229,7 +229,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         let profile = self.profile(row, user);
         let Some(last_update) = user.last_update else { return Err(BufferFull) };
         writer.json(&UserState {
-            id: Some(Self::user_id(id, user.user)),
+            id: Some(user_state_id(id, user.user)),
             upn: user.user.clone(),
             email: profile.email.as_ref().map(Text::from),
             name: profile.name.as_ref().map(Text::from),
@@ -256,7 +256,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         writer: &mut Writer<'_>,
     ) -> Result<(), Problem> {
         let mut state = UserStateUpdate::decode(body)?.complete()?;
-        let user_id = Self::user_id(id, &state.upn);
+        let user_id = user_state_id(id, &state.upn);
         if state.id.replace(user_id).is_some_and(|id| id != user_id) {
             return Err(Problem::Mismatch { property: "id" });
         }

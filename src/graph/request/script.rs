@@ -8,7 +8,7 @@ use super::writer::Writer;
 use crate::graph::object::Shape;
 use crate::graph::{
     BufferFull, ScriptDeviceState, ScriptRunSummary, ScriptUserState, Upn, script_device_state,
-    script_run_summary, script_user_state,
+    script_run_summary, script_user_state, summary_id, user_state_id,
 };
 use crate::{
     Counter, Counts, Event, Of, Outcome, Overflow, Refusal, RowId, RunState, Summary, Tally,
@@ -105,7 +105,7 @@ impl<const DEVICES: usize, const USERS: usize> Script<DEVICES, USERS> {
     /// Declares the totals a body gives.
     pub(super) fn write(&mut self, id: &Uuid, body: &[u8]) -> Result<(), Problem> {
         let written = ScriptRunSummary::decode(body)?;
-        if written.id.is_some_and(|given| given != Self::summary_id(id)) {
+        if written.id.is_some_and(|given| given != summary_id(id)) {
             return Err(Problem::Mismatch { property: "id" });
         }
         let now = self.tally.summary();
@@ -186,7 +186,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
     fn write_summary(&self, id: &Uuid, writer: &mut Writer<'_>) -> Result<(), BufferFull> {
         let Summary { devices, users, .. } = self.tally.summary();
         writer.json(&ScriptRunSummary {
-            id: Some(Self::summary_id(id)),
+            id: Some(summary_id(id)),
             success_devices: devices[RunState::Success],
             error_devices: error_count(devices),
             success_users: users[RunState::Success],
@@ -207,7 +207,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
     ) -> Result<(), BufferFull> {
         let devices = user.reported();
         writer.json(&ScriptUserState {
-            id: Some(Self::user_id(id, user.user)),
+            id: Some(user_state_id(id, user.user)),
             success_devices: devices[RunState::Success],
             error_devices: error_count(&devices),
             upn: user.user.clone(),
@@ -232,7 +232,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         writer: &mut Writer<'_>,
     ) -> Result<(), Problem> {
         let mut state = ScriptUserState::decode(body)?;
-        let user_id = Self::user_id(id, &state.upn);
+        let user_id = user_state_id(id, &state.upn);
         if state.id.replace(user_id).is_some_and(|id| id != user_id) {
             return Err(Problem::Mismatch { property: "id" });
         }

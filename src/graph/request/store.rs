@@ -13,7 +13,7 @@ use super::route::{Place, Root, Route};
 use super::writer::Writer;
 use super::{Configuration, Request, Response, Script, Settings};
 use crate::graph::object::Shape;
-use crate::graph::{BufferFull, Upn};
+use crate::graph::{BufferFull, Upn, user_state_id};
 use crate::{Event, Outcome, RowId, Tally, UserRow};
 
 /// Hardware configurations and management scripts by their ids, and the requests for them.
@@ -392,21 +392,10 @@ pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
     fn post_user(&mut self, id: &Uuid, body: &[u8], writer: &mut Writer<'_>)
     -> Result<(), Problem>;
 
-    /// The id of the summary: a name-based UUID under the configuration's or script's own id, the
-    /// same on every node. Its name is empty, which no user's is.
-    fn summary_id(id: &Uuid) -> Uuid {
-        Uuid::new_v5(id, b"")
-    }
-
-    /// The id of a user state: likewise, the name being the UPN in lower case.
-    fn user_id(id: &Uuid, upn: &Upn) -> Uuid {
-        Uuid::new_v5(id, upn.clone().folded().as_str().as_bytes())
-    }
-
     /// The user whose state has this id: every user's is derived until it is found.
     fn user_of(&self, id: &Uuid, user: Uuid) -> Result<(RowId, &Upn), Problem> {
         let mut users = self.tally().user_keys();
-        let found = users.find(|(_, upn)| Self::user_id(id, upn) == user);
+        let found = users.find(|(_, upn)| user_state_id(id, upn) == user);
         found.ok_or(Problem::NotFound(Thing::User, user))
     }
 

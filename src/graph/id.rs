@@ -1,0 +1,42 @@
+//! Ids that are derived: the same on every node and after every restart, and kept nowhere.
+
+use uuid::Uuid;
+
+use super::Upn;
+
+/// The id of the summary of a configuration or script: a name-based UUID under its own id.
+///
+/// The name is empty, which no user's is.
+///
+/// Source: RFC 9562, section 5.5 (version 5).
+///
+/// ```
+/// use runtally::graph::summary_id;
+/// use uuid::{Uuid, uuid};
+///
+/// let configuration = uuid!("11111111-2222-3333-4444-555555555555");
+/// assert_eq!(summary_id(&configuration), Uuid::new_v5(&configuration, b""));
+/// ```
+#[must_use]
+pub fn summary_id(of: &Uuid) -> Uuid {
+    Uuid::new_v5(of, b"")
+}
+
+/// The id of a user's state in a configuration or script: a name-based UUID under its id, the name
+/// being the UPN in [lower case](Upn::folded).
+///
+/// Source: RFC 9562, section 5.5 (version 5).
+///
+/// ```
+/// use runtally::graph::user_state_id;
+/// use uuid::uuid;
+///
+/// let configuration = uuid!("11111111-2222-3333-4444-555555555555");
+/// let id = user_state_id(&configuration, &"Ada@example.com".parse()?);
+/// assert_eq!(id, user_state_id(&configuration, &"ada@EXAMPLE.com".parse()?));
+/// # Ok::<(), runtally::graph::Error>(())
+/// ```
+#[must_use]
+pub fn user_state_id(of: &Uuid, user: &Upn) -> Uuid {
+    Uuid::new_v5(of, user.clone().folded().as_str().as_bytes())
+}
