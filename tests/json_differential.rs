@@ -68,15 +68,14 @@ fn model_value(kind: Kind, value: &Value) -> Option<Value> {
                 });
             is_guid.then(|| guid.to_lowercase().into())
         }
-        Kind::Text(_) if value.is_null() => Some(Value::Null),
+        Kind::Text(_) | Kind::User | Kind::NullableDateTime if value.is_null() => Some(Value::Null),
         Kind::Text(limit) => (value.as_str()?.len() <= limit).then(|| value.clone()),
-        Kind::User if value.is_null() => Some(Value::Null),
         Kind::User => (1..=127).contains(&value.as_str()?.len()).then(|| value.clone()),
         Kind::Count => int(0),
         Kind::Int32 => int(i32::MIN.into()),
-        Kind::DateTime => Some(value.as_str()?.parse::<DateTime>().ok()?.to_string().into()),
-        Kind::NullableDateTime if value.is_null() => Some(Value::Null),
-        Kind::NullableDateTime => model_value(Kind::DateTime, value),
+        Kind::DateTime | Kind::NullableDateTime => {
+            Some(value.as_str()?.parse::<DateTime>().ok()?.to_string().into())
+        }
         Kind::State => {
             let name = value.as_str()?;
             RunState::ALL.iter().any(|state| state.name() == name).then(|| value.clone())
@@ -92,10 +91,10 @@ fn model(resource: &Resource, json: &[u8]) -> Option<Map<String, Value>> {
         if depth(&value) > 15 {
             return None;
         }
-        if let Some((_, kind)) = resource.properties.iter().find(|(known, _)| *known == name) {
-            if known.insert(name, model_value(*kind, &value)?).is_some() {
-                return None;
-            }
+        if let Some((_, kind)) = resource.properties.iter().find(|(known, _)| *known == name)
+            && known.insert(name, model_value(*kind, &value)?).is_some()
+        {
+            return None;
         }
     }
     Some(known)

@@ -19,7 +19,11 @@ fn with_text<R>(
 }
 
 fn as_units(character: char) -> String {
-    character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+    match *character.encode_utf16(&mut [0; 2]) {
+        [unit] => format!("\\u{unit:04x}"),
+        [high, low] => format!("\\u{high:04x}\\u{low:04x}"),
+        _ => panic!("one unit or two"),
+    }
 }
 
 const TEXTS: [&str; 8] = [

@@ -273,7 +273,7 @@ impl Writer {
                 let guid = if self.rng.bool() { guid.to_uppercase() } else { guid };
                 self.string(&guid);
             }
-            Kind::Text(_) if self.rare(6) => self.out.push_str("null"),
+            Kind::Text(_) | Kind::NullableDateTime if self.rare(6) => self.out.push_str("null"),
             Kind::Text(limit) => self.text(limit),
             Kind::User => self.text(127),
             Kind::Count | Kind::Int32 => {
@@ -288,7 +288,6 @@ impl Writer {
                     self.out.push_str(self.rng.choice(&["e0", ".0", "0000000000"]).unwrap());
                 }
             }
-            Kind::NullableDateTime if self.rare(6) => self.out.push_str("null"),
             Kind::DateTime | Kind::NullableDateTime => {
                 let texts = if self.rare(40) { NO_DATE_TIMES } else { DATE_TIMES };
                 let text = *self.rng.choice(texts).unwrap();
