@@ -28,24 +28,24 @@ const SEVERITY: [RunState; 6] = [
 ];
 
 /// How many in each state, by Graph's number; wide enough to be wrong in.
-type Numbers = [i64; 6];
+pub(crate) type Numbers = [i64; 6];
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Model {
-    capacity: (usize, usize),
-    devices: Vec<Recorded>,
+    pub(crate) capacity: (usize, usize),
+    pub(crate) devices: Vec<Recorded>,
     /// Users that were declared or had a device retired.
-    notes: BTreeMap<Key, Note>,
-    carried_devices: Numbers,
-    carried_users: Numbers,
-    last_run: Option<DateTime>,
+    pub(crate) notes: BTreeMap<Key, Note>,
+    pub(crate) carried_devices: Numbers,
+    pub(crate) carried_users: Numbers,
+    pub(crate) last_run: Option<DateTime>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Note {
-    declared: bool,
-    carried: Numbers,
-    last_update: Option<DateTime>,
+pub(crate) struct Note {
+    pub(crate) declared: bool,
+    pub(crate) carried: Numbers,
+    pub(crate) last_update: Option<DateTime>,
 }
 
 /// What is known of a user.
