@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use runtally::graph;
 use tokio::time::timeout;
 
@@ -54,6 +54,9 @@ impl Default for Options {
         }
     }
 }
+
+/// The bytes of a body that is too long that are read all the same.
+const LONGEST_DRAINED: usize = 64 << 20;
 
 struct App {
     desk: &'static Mutex<Desk<dyn Rollouts>>,
@@ -140,11 +143,12 @@ async fn graph(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 /// The body, whole.
-async fn read(body: Body, options: &Options) -> Result<Bytes, Response> {
-    let refusal = match timeout(options.body_time, Limited::new(body, options.body).collect()).await
-    {
-        Ok(Ok(body)) => return Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+async fn read(mut body: Body, options: &Options) -> Result<Bytes, Response> {
+    let whole = Limited::new(&mut body, options.body).collect();
+    let refusal = match timeout(options.body_time, whole).await {
+        Ok(Ok(whole)) => return Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let _ = timeout(options.body_time, drain(body)).await;
             let message = format!("the body is longer than {} bytes", options.body);
             problem(StatusCode::PAYLOAD_TOO_LARGE, "requestTooLarge", &message)
         }
@@ -157,6 +161,17 @@ async fn read(body: Body, options: &Options) -> Result<Bytes, Response> {
     // What is left of the body would be taken for the next request.
     let close = (CONNECTION, HeaderValue::from_static("close"));
     Err(([close], refusal).into_response())
+}
+
+/// Reads on and forgets, so that a client that is still sending gets to see the answer.
+async fn drain(mut body: Body) {
+    let mut left = LONGEST_DRAINED;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 impl App {

@@ -1,0 +1,126 @@
+//! The command itself: what it prints, what it takes, and how it ends.
+
+mod wire;
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Output, Stdio};
+
+use wire::{Connection, request};
+
+const CONFIGURATION: &str = "4a1e0c52-6f0b-4d6e-8f43-0f1d4c7b9a10";
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_runtally-service"));
+    command.args(args).env_remove("RUNTALLY_READ_TOKEN").env_remove("RUNTALLY_WRITE_TOKEN");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Starts the service at a port of its own; gives where the first line says it listens.
+fn start(command: &mut Command) -> (Child, SocketAddr) {
+    let mut child = command.args(["--listen", "127.0.0.1:0"]).spawn().expect("it starts");
+    let mut first = String::new();
+    BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut first).expect("a line");
+    let address = first.trim_end().strip_prefix("listening on http://").expect("an address");
+    let address = address.parse().expect("an address");
+    (child, address)
+}
+
+fn stop(mut child: Child, signal: &str) -> (Option<i32>, String) {
+    let kill = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    assert!(kill.expect("kill runs").success());
+    let status = child.wait().expect("it ends");
+    let mut said = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+    (status.code(), said)
+}
+
+fn get(to: SocketAddr, path: &str, token: &str) -> wire::Answer {
+    let mut connection = Connection::new(to);
+    let authorization = format!("Authorization: Bearer {token}");
+    connection.write(&request("GET", path, &["Host: localhost", &authorization], b""));
+    connection.read().expect("an answer")
+}
+
+#[test]
+fn it_serves_what_it_was_told_and_ends_when_told() {
+    for signal in ["-TERM", "-INT"] {
+        let mut command = command(&["--configuration", CONFIGURATION, "--bare"]);
+        command.env("RUNTALLY_READ_TOKEN", "r").env("RUNTALLY_WRITE_TOKEN", "w");
+        let (child, to) = start(&mut command);
+        let path = format!("/deviceManagement/hardwareConfigurations/{CONFIGURATION}/runSummary");
+        let summary = get(to, &path, "r").json();
+        assert_eq!(summary["successfulDeviceCount"], 0, "bare: no envelope");
+        let idle = Connection::new(to);
+        let (code, said) = stop(child, signal);
+        drop(idle);
+        assert_eq!(code, Some(0), "{said}");
+        let lines: Vec<_> = said.lines().collect();
+        assert_eq!(lines.len(), 1, "a line for each request: {said}");
+        assert!(lines[0].contains("status=200") && lines[0].contains(&path), "{said}");
+        assert!(!said.contains("Bearer"), "no token is in the log");
+    }
+}
+
+#[test]
+fn tokens_that_are_not_given_are_made_and_printed() {
+    let (child, to) = start(&mut command(&["--demo", "--log", "off"]));
+    let path = "/rollouts";
+    assert_eq!(get(to, path, "r").status, 401);
+    let (_, said) = stop(child, "-TERM");
+    let tokens: Vec<_> = said.lines().filter_map(|line| line.rsplit_once(": ")).collect();
+    assert_eq!(tokens.len(), 2, "{said}");
+    assert!(tokens.iter().all(|(_, token)| token.len() == 32), "{said}");
+    assert_ne!(tokens[0].1, tokens[1].1);
+}
+
+#[test]
+fn a_printed_token_is_taken() {
+    let mut command = command(&["--demo", "--log", "off"]);
+    command.env("RUNTALLY_WRITE_TOKEN", "w");
+    let (mut child, to) = start(&mut command);
+    let mut said = String::new();
+    BufReader::new(child.stderr.as_mut().expect("piped")).read_line(&mut said).expect("a line");
+    let token = said.trim_end().rsplit_once(": ").expect("a token").1;
+    assert_eq!(get(to, "/rollouts", token).status, 200);
+    stop(child, "-TERM");
+}
+
+#[test]
+fn help_and_version_are_printed() {
+    let output = |args: &[&str]| command(args).output().expect("it runs");
+    let text = |output: &Output| String::from_utf8(output.stdout.clone()).expect("text");
+    let help = output(&["--help"]);
+    assert!(help.status.success());
+    for option in ["--listen", "--configuration", "--script", "--bare", "--origin", "--version"] {
+        assert!(text(&help).contains(option), "{option}");
+    }
+    assert_eq!(text(&output(&["--version"])).trim_end(), "runtally-service 0.1.0");
+}
+
+#[test]
+fn what_it_does_not_understand_is_named() {
+    for (args, said) in [
+        (&["--listen", "x"][..], "\"x\": invalid socket address"),
+        (&["--configuration", "1"], "\"1\""),
+        (&["--origin", "counts"], "scheme and host"),
+        (&["--configuration"], "--configuration"),
+        (&["extra"], "extra"),
+    ] {
+        let output = command(args).output().expect("it runs");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn there_is_room_for_eight_configurations() {
+    let ids: Vec<String> = (0..9).map(|n| uuid::Uuid::from_u128(n).to_string()).collect();
+    let args: Vec<_> = ids.iter().flat_map(|id| ["--configuration", id]).collect();
+    let output = command(&args).output().expect("it runs");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.contains("all 8 places are taken"), "{error}");
+}
