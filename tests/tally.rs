@@ -196,8 +196,6 @@ fn against_the_model<const D: usize, const U: usize>(steps: &[Step]) -> TestCase
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     #[test]
     fn the_tally_does_what_the_model_does(steps in steps(48)) {
         against_the_model::<5, 3>(&steps)?;
@@ -471,6 +469,25 @@ fn a_counter_at_its_limit_refuses_one_more_and_takes_one_that_stays() {
     assert!(tally.apply(&event(1, None, RunState::Success, 3)).is_ok());
     assert!(tally.apply(&event(2, None, RunState::Fail, 0)).is_ok());
     assert_eq!(tally.summary().devices[RunState::Fail], 2_147_483_647);
+    assert_eq!(tally.audit(), Ok(()));
+}
+
+#[test]
+fn of_two_user_counters_at_their_limit_the_first_by_number_is_named() {
+    let mut tally: Tally<Key, Key, 4, 4> = Tally::new();
+    tally.apply(&event(1, Some(1), RunState::NotApplicable, 0)).expect("room");
+    tally.apply(&event(2, Some(1), RunState::Fail, 0)).expect("room");
+    let written = RunState::ALL
+        .into_iter()
+        .fold(Counts::ZERO, |counts, state| counts.with(state, Counts::MAX).expect("the limit"));
+    tally.declare(&Summary { users: written, ..*tally.summary() }).expect("above live");
+    // User 1 would fall to not applicable, user 2 come to succeed.
+    let refused = tally.apply(&event(2, Some(2), RunState::Success, 1));
+    let counter = Counter { of: Of::Users, state: RunState::Success };
+    assert_eq!(refused, Err(Refusal::Overflow(Overflow(counter))));
+    let refused = tally.remove(&2);
+    let counter = Counter { of: Of::Users, state: RunState::NotApplicable };
+    assert_eq!(refused, Err(Refusal::Overflow(Overflow(counter))));
     assert_eq!(tally.audit(), Ok(()));
 }
 

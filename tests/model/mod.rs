@@ -158,7 +158,7 @@ impl Model {
         self.last_run = self.last_run.max(Some(event.at));
 
         // In this order: the device's counter, a device's row, a user's row, the user's counter,
-        // the counters of users.
+        // the counters of users by number.
         fits(Of::Devices, event.state, self.reported_devices()).map_err(Refusal::Overflow)?;
         if self.devices.len() > self.capacity.0 {
             return Err(Refusal::DevicesFull { capacity: self.capacity.0 as u16 });
@@ -168,16 +168,13 @@ impl Model {
             let reported = self.reported_of(user);
             fits(Of::Devices, event.state, reported).map_err(Refusal::UserOverflow)?;
         }
-        let left = before.and_then(|before| before.user);
-        self.users_fit([left, event.user])?;
+        self.users_fit()?;
         Ok(Outcome::Applied { before: before.map(|before| before.state) })
     }
 
     fn remove(&mut self, device: Key) -> Result<Option<Recorded>, Refusal> {
         let removed = self.take(device);
-        if let Some(event) = removed {
-            self.users_fit([event.user, None])?;
-        }
+        self.users_fit()?;
         Ok(removed)
     }
 
@@ -221,7 +218,7 @@ impl Model {
             not_before(Of::Users, last_update, self.latest_of(user))?;
         }
         self.notes.insert(user, Note { declared: true, carried, last_update });
-        self.users_fit([Some(user), None])
+        self.users_fit()
     }
 
     fn undeclare_user(&mut self, user: Key) -> Result<bool, Refusal> {
@@ -229,7 +226,7 @@ impl Model {
             return Ok(false);
         }
         self.notes.remove(&user);
-        self.users_fit([Some(user), None])?;
+        self.users_fit()?;
         Ok(true)
     }
 
@@ -255,12 +252,12 @@ impl Model {
         Ok(())
     }
 
-    /// Whether the counters of the states that these users have now are within the limit.
-    fn users_fit(&self, users: [Option<Key>; 2]) -> Result<(), Refusal> {
-        for state in users.into_iter().flatten().filter_map(|user| self.state_of(user)) {
-            fits(Of::Users, state, self.reported_users()).map_err(Refusal::Overflow)?;
-        }
-        Ok(())
+    /// Whether every counter of users is within the limit.
+    fn users_fit(&self) -> Result<(), Refusal> {
+        let reported = self.reported_users();
+        RunState::ALL
+            .into_iter()
+            .try_for_each(|state| fits(Of::Users, state, reported).map_err(Refusal::Overflow))
     }
 
     fn note(&self, user: Key) -> Note {
