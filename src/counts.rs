@@ -24,9 +24,17 @@ pub struct Counts([u32; 6]);
 
 impl Counts {
     /// The most a counter holds: 2 147 483 647, the largest `Edm.Int32`.
+    ///
+    /// ```
+    /// assert_eq!(runtally::Counts::MAX, 2_147_483_647);
+    /// ```
     pub const MAX: u32 = i32::MAX.unsigned_abs();
 
     /// All six at zero.
+    ///
+    /// ```
+    /// assert_eq!(runtally::Counts::ZERO.total(), 0);
+    /// ```
     pub const ZERO: Self = Self([0; 6]);
 
     /// The same counts with the counter of `state` set to `count`.

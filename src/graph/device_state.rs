@@ -98,9 +98,19 @@ pub(super) const SHAPE: Shape = Shape {
 
 impl<'a> DeviceState<'a> {
     /// The bytes of the longest JSON of any device state.
+    ///
+    /// ```
+    /// let buffer = [0u8; runtally::graph::DeviceState::MAX_JSON]; // any fits
+    /// # let _ = buffer;
+    /// ```
     pub const MAX_JSON: usize = json::object(SHAPE.fields);
 
     /// The bytes of the longest JSON of a [`row`](Self::row).
+    ///
+    /// ```
+    /// use runtally::graph::DeviceState;
+    /// assert!(DeviceState::MAX_ROW_JSON < DeviceState::MAX_JSON);
+    /// ```
     pub const MAX_ROW_JSON: usize = json::object(&[
         Property::Type.up_to(json::plain(TYPE)),
         Property::Id.up_to(json::GUID),
@@ -221,6 +231,18 @@ impl<'a> DeviceState<'a> {
     ///
     /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do, and for a
     /// [`row`](Self::row) [`Self::MAX_ROW_JSON`].
+    ///
+    /// ```
+    /// use runtally::RunState;
+    /// use runtally::graph::DeviceState;
+    /// use uuid::Uuid;
+    ///
+    /// let row = DeviceState::row(Uuid::nil(), None, RunState::Fail, "2026-11-21T09:30Z".parse()?);
+    /// let mut buffer = [0; DeviceState::MAX_ROW_JSON];
+    /// let length = row.encode(&mut buffer)?;
+    /// assert!(buffer[..length].ends_with(br#""configurationState":"fail"}"#));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
         json::encode(self, buffer)
     }

@@ -34,6 +34,14 @@ pub struct Error {
 }
 
 /// What is wrong with a JSON document.
+///
+/// ```
+/// use runtally::graph::{DeviceState, Reason};
+///
+/// let error = DeviceState::decode(b"[]").unwrap_err();
+/// assert_eq!(error.reason, Reason::NotAnObject);
+/// assert_eq!(error.reason.to_string(), "expected an object");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

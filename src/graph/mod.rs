@@ -103,7 +103,17 @@ pub use upn::Upn;
 pub use user_state::{UserState, UserStateUpdate};
 
 /// A stored name, such as a user's e-mail address or full name: at most 127 bytes.
+///
+/// ```
+/// let name: runtally::graph::Name = "Ada".try_into()?;
+/// assert_eq!(name.capacity(), 127);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 pub type Name = heapless::String<127, u8>;
 
 /// The most objects and arrays that may be open at once in a document, its own object counted.
+///
+/// ```
+/// assert_eq!(runtally::graph::MAX_DEPTH, 16);
+/// ```
 pub const MAX_DEPTH: u32 = 16;

@@ -99,6 +99,11 @@ pub(super) const SHAPE: Shape = Shape {
 
 impl RunSummary {
     /// The bytes of the longest JSON of any summary.
+    ///
+    /// ```
+    /// let buffer = [0u8; runtally::graph::RunSummary::MAX_JSON]; // any fits
+    /// # let _ = buffer;
+    /// ```
     pub const MAX_JSON: usize = json::object(SHAPE.fields);
 
     /// Writes the JSON to the start of `buffer`; gives its length in bytes.

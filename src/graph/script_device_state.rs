@@ -70,9 +70,19 @@ pub(super) const SHAPE: Shape = Shape {
 
 impl<'a> ScriptDeviceState<'a> {
     /// The bytes of the longest JSON of any device state.
+    ///
+    /// ```
+    /// let buffer = [0u8; runtally::graph::ScriptDeviceState::MAX_JSON]; // any fits
+    /// # let _ = buffer;
+    /// ```
     pub const MAX_JSON: usize = json::object(SHAPE.fields);
 
     /// The bytes of the longest JSON of a [`row`](Self::row).
+    ///
+    /// ```
+    /// use runtally::graph::ScriptDeviceState;
+    /// assert!(ScriptDeviceState::MAX_ROW_JSON < ScriptDeviceState::MAX_JSON);
+    /// ```
     pub const MAX_ROW_JSON: usize = json::object(&[
         Property::Type.up_to(json::plain(TYPE)),
         Property::Id.up_to(json::GUID),
@@ -178,6 +188,18 @@ impl<'a> ScriptDeviceState<'a> {
     ///
     /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do, and for a
     /// [`row`](Self::row) [`Self::MAX_ROW_JSON`].
+    ///
+    /// ```
+    /// use runtally::RunState;
+    /// use runtally::graph::ScriptDeviceState;
+    /// use uuid::Uuid;
+    ///
+    /// let row = ScriptDeviceState::row(Uuid::nil(), RunState::Fail, "2026-11-21T09:30Z".parse()?);
+    /// let mut buffer = [0; ScriptDeviceState::MAX_ROW_JSON];
+    /// let length = row.encode(&mut buffer)?;
+    /// assert!(str::from_utf8(&buffer[..length])?.contains(r#""runState":"fail""#));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
         json::encode(self, buffer)
     }

@@ -58,6 +58,11 @@ pub(super) const SHAPE: Shape = Shape {
 
 impl ScriptRunSummary {
     /// The bytes of the longest JSON of any summary.
+    ///
+    /// ```
+    /// let buffer = [0u8; runtally::graph::ScriptRunSummary::MAX_JSON]; // any fits
+    /// # let _ = buffer;
+    /// ```
     pub const MAX_JSON: usize = json::object(SHAPE.fields);
 
     /// Reads a summary; its four counts are required.

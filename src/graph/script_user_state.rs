@@ -58,6 +58,11 @@ pub(super) const SHAPE: Shape = Shape {
 
 impl ScriptUserState {
     /// The bytes of the longest JSON of any user state.
+    ///
+    /// ```
+    /// let buffer = [0u8; runtally::graph::ScriptUserState::MAX_JSON]; // any fits
+    /// # let _ = buffer;
+    /// ```
     pub const MAX_JSON: usize = json::object(SHAPE.fields);
 
     /// Reads a user state; its two counts and its user are required.
@@ -99,6 +104,17 @@ impl ScriptUserState {
     /// # Errors
     ///
     /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do.
+    ///
+    /// ```
+    /// use runtally::graph::ScriptUserState;
+    ///
+    /// let upn = "ada@example.com".parse()?;
+    /// let user = ScriptUserState { id: None, success_devices: 2, error_devices: 0, upn };
+    /// let mut buffer = [0; ScriptUserState::MAX_JSON];
+    /// let length = user.encode(&mut buffer)?;
+    /// assert!(str::from_utf8(&buffer[..length])?.contains(r#""successDeviceCount":2"#));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
         json::encode(self, buffer)
     }

@@ -36,6 +36,10 @@ pub struct Text<'a, const N: usize>(Escaped<'a>);
 
 impl<'a, const N: usize> Text<'a, N> {
     /// The most bytes it holds: `N`.
+    ///
+    /// ```
+    /// assert_eq!(runtally::graph::Text::<127>::MAX_LEN, 127);
+    /// ```
     pub const MAX_LEN: usize = N;
 
     /// The text as it is, when the document holds no escape in it.

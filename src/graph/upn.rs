@@ -29,6 +29,10 @@ pub struct Upn(Name);
 
 impl Upn {
     /// The most bytes it has: 127.
+    ///
+    /// ```
+    /// assert_eq!(runtally::graph::Upn::MAX_LEN, 127);
+    /// ```
     pub const MAX_LEN: usize = 127;
 
     /// The name as it was spelled.

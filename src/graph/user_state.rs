@@ -110,6 +110,11 @@ pub(super) const SHAPE: Shape = Shape {
 
 impl UserState<'_> {
     /// The bytes of the longest JSON of any user state.
+    ///
+    /// ```
+    /// let buffer = [0u8; runtally::graph::UserState::MAX_JSON]; // any fits
+    /// # let _ = buffer;
+    /// ```
     pub const MAX_JSON: usize = json::object(SHAPE.fields);
 
     /// Writes the JSON to the start of `buffer`; gives its length in bytes.
@@ -117,6 +122,24 @@ impl UserState<'_> {
     /// # Errors
     ///
     /// [`BufferFull`] if it does not fit; [`Self::MAX_JSON`] bytes always do.
+    ///
+    /// ```
+    /// use runtally::Counts;
+    /// use runtally::graph::UserState;
+    ///
+    /// let user = UserState {
+    ///     id: None,
+    ///     upn: "ada@example.com".parse()?,
+    ///     email: None,
+    ///     name: None,
+    ///     last_update: "2026-11-21T09:30Z".parse()?,
+    ///     devices: Counts::ZERO,
+    /// };
+    /// let mut buffer = [0; UserState::MAX_JSON];
+    /// let length = user.encode(&mut buffer)?;
+    /// assert!(str::from_utf8(&buffer[..length])?.contains(r#""upn":"ada@example.com""#));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferFull> {
         json::encode(self, buffer)
     }
