@@ -2,7 +2,7 @@
 //! refused, and the same values come out.
 #![cfg(feature = "graph")]
 
-mod documents;
+pub(crate) mod documents;
 
 use documents::{Kind, RESOURCES, Resource, documents, mutate};
 use runtally::graph::{
@@ -156,7 +156,7 @@ fn echo(resource: &Resource, json: &[u8]) -> Result<Map<String, Value>, Error> {
 }
 
 /// Compares one document; gives whether it was taken.
-fn compare(resource: &Resource, json: &[u8]) -> bool {
+pub(crate) fn compare(resource: &Resource, json: &[u8]) -> bool {
     let shown = || String::from_utf8_lossy(json).into_owned();
     let known = model(resource, json);
     let expected = known.clone().and_then(|known| model_whole(resource, known));

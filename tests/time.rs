@@ -88,7 +88,7 @@ fn reference(text: &str) -> Option<(i64, i16)> {
 
 /// The verdict on a text is the reference's, and an error names the first byte that is wrong: what
 /// stands before it can still become a date-time.
-fn check_against_reference(text: &str) {
+pub(crate) fn check_against_reference(text: &str) {
     match (DateTime::parse(text.as_bytes()), reference(text)) {
         (Ok(read), Some(expected)) => {
             assert_eq!((read.ticks(), read.offset()), expected, "{text:?}");
