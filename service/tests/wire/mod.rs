@@ -102,7 +102,7 @@ impl Answer {
 
 /// A request's bytes; `headers` are whole lines.
 pub(crate) fn request(method: &str, to: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
-    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines: String = headers.iter().flat_map(|line| [line, "\r\n"]).collect();
     let length = match body.len() {
         0 => String::new(),
         length => format!("Content-Length: {length}\r\n"),
