@@ -77,7 +77,8 @@ impl Counts {
     /// # Ok::<(), runtally::OutOfRange>(())
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = (RunState, u32)> + use<> {
-        RunState::ALL.into_iter().zip(self.0)
+        let counts = *self;
+        RunState::ALL.into_iter().map(move |state| (state, counts[state]))
     }
 
     /// Counter by counter, the sum.

@@ -96,7 +96,7 @@ where
         if last_update.is_some() {
             not_before(Of::Users, last_update, self.latest_of(&record))?;
         }
-        record.carried_update = last_update;
+        record.set_carried_update(last_update);
         record.declared = true;
         let change = (before, record.state());
         self.summary.users.check_shift(change, Of::Users)?;
@@ -142,7 +142,7 @@ where
         }
         let before = record.state();
         record.set_carried(Counts::ZERO);
-        record.carried_update = None;
+        record.set_carried_update(None);
         record.declared = false;
         let change = (before, record.state());
         self.summary.users.check_shift(change, Of::Users)?;

@@ -375,7 +375,7 @@ where
             }
             Weighed::Moves { before } => {
                 let known = row.zip(record.map(|record| *record));
-                self.hand_over(known, stamp, event)?;
+                self.hand_over(known, event)?;
                 (before, Some(event.state))
             }
         };
@@ -425,15 +425,16 @@ where
 
     /// Applies an event that makes the device known or brings it to another user; all but the
     /// summary's devices and last run.
+    #[cold]
     fn hand_over(
         &mut self,
         known: Option<(RowId, DeviceRecord)>,
-        stamp: Stamp,
         event: &Event<D, U>,
     ) -> Result<(), Refusal> {
         let (to, changes) = self.weigh_move(known.as_ref().map(|(_, record)| record), event)?;
 
         // From here on nothing refuses.
+        let stamp = Stamp::new(event.at, event.state);
         let new = DeviceRecord { stamp, user: None, sibling: None };
         let row = if let Some((row, record)) = known {
             self.unlink(row, &record);

@@ -277,7 +277,7 @@ where
             user,
             live: record.live(),
             carried: record.carried(),
-            last_update: record.carried_update.max(self.latest_of(record)),
+            last_update: record.carried_update().max(self.latest_of(record)),
             declared: record.declared,
         }
     }

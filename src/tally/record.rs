@@ -13,7 +13,8 @@ use crate::{Counts, DateTime, Of, OutOfRange, Refusal, RunState};
 /// ```text
 ///  bytes   0..8   ticks, i64
 ///  bits    0..3   severity of the run state    ┐ of a u16, which is
-///          3..15  offset in minutes + 1440     ┘ therefore never zero
+///          3..15  offset in minutes + 1440     │ therefore never zero
+///          15     1                            ┘
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -22,45 +23,45 @@ pub(super) struct Stamp {
     tag: NonZeroU16,
 }
 
-/// Keeps every offset, -1439 to 1439 minutes, above zero.
+/// Brings every offset, -1439 to 1439 minutes, above zero.
 const OFFSET_BIAS: i16 = 1440;
+
+/// Keeps the tag above zero.
+const TAGGED: NonZeroU16 = NonZeroU16::MIN.saturating_add((1 << 15) - 1);
 
 impl Stamp {
     #[inline]
-    pub(super) const fn new(at: DateTime, state: RunState) -> Self {
+    pub(super) fn new(at: DateTime, state: RunState) -> Self {
         let offset = at.offset().wrapping_add(OFFSET_BIAS).cast_unsigned();
-        let tag = offset << 3 | state.severity() as u16;
-        let tag = match NonZeroU16::new(tag) {
-            Some(tag) => tag,
-            // An offset is above -1440, so this is out of reach.
-            None => NonZeroU16::MIN,
-        };
+        let tag = TAGGED | offset << 3 | u16::from(state.severity());
         Self { ticks: at.ticks().to_le_bytes(), tag }
     }
 
     #[inline]
-    pub(super) fn at(self) -> DateTime {
-        let offset = (self.tag.get() >> 3).cast_signed().wrapping_sub(OFFSET_BIAS);
-        DateTime::from_parts(i64::from_le_bytes(self.ticks), offset)
+    const fn ticks(self) -> i64 {
+        i64::from_le_bytes(self.ticks)
     }
 
     #[inline]
-    #[expect(clippy::indexing_slicing, reason = "three bits, eight states")]
+    pub(super) fn at(self) -> DateTime {
+        let offset = (self.tag.get() >> 3 & 0xfff).cast_signed().wrapping_sub(OFFSET_BIAS);
+        DateTime::from_parts(self.ticks(), offset)
+    }
+
+    #[inline]
     pub(super) const fn state(self) -> RunState {
-        // Only severities go in, and those are below six; eight states spare the check.
-        const BY_SEVERITY: [RunState; 8] = {
-            let [a, b, c, d, e, f] = RunState::BY_SEVERITY;
-            [a, b, c, d, e, f, RunState::Unknown, RunState::Unknown]
-        };
-        BY_SEVERITY[(self.tag.get() & 0b111) as usize]
+        match RunState::from_severity((self.tag.get() & 0b111) as u8) {
+            Some(state) => state,
+            // Only severities go in, and those are below six.
+            None => RunState::Unknown,
+        }
     }
 }
 
 impl Ord for Stamp {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        let key = |stamp: &Self| (i64::from_le_bytes(stamp.ticks), stamp.tag);
-        key(self).cmp(&key(other))
+        (self.ticks(), self.tag).cmp(&(other.ticks(), other.tag))
     }
 }
 
@@ -88,15 +89,17 @@ pub(super) struct UserRecord {
     pub(super) first: Option<RowId>,
     /// The user's device rows in each run state; a table has few enough for 16 bits.
     live: [u16; 6],
-    /// The states whose reported counter is not zero: bit n for the one of severity n. It follows
-    /// from the counters, and is kept because the run state is asked for before and after each
-    /// event.
-    present: u8,
+    /// The states whose reported counter is not zero. It follows from the counters, and is kept
+    /// because the run state is asked for before and after each event.
+    present: States,
+    /// The states whose carried counter is not zero: while there are none, no event looks further.
+    carrying: States,
     pub(super) declared: bool,
+    /// The last update that was declared, or of a device retired since, whichever is later. Packed
+    /// like an event's; its state means nothing.
+    carried_update: Option<Stamp>,
     /// Counted by declaration, or retired.
     carried: Counts,
-    /// The last update that was declared, or of a device retired since, whichever is later.
-    pub(super) carried_update: Option<DateTime>,
 }
 
 impl UserRecord {
@@ -111,7 +114,7 @@ impl UserRecord {
 
     /// True if the row stays when the user's last device goes.
     pub(super) fn is_kept(&self) -> bool {
-        self.declared || self.carried != Counts::ZERO
+        self.declared || self.carrying != States::NONE
     }
 
     pub(super) fn carried(&self) -> Counts {
@@ -120,25 +123,36 @@ impl UserRecord {
 
     pub(super) fn set_carried(&mut self, carried: Counts) {
         self.carried = carried;
-        self.present = self.recount_present();
+        self.carrying = States::of(|state| carried[state] > 0);
+        self.present = States::of(|state| self.reported(state) > 0);
     }
 
     /// One of the user's devices is retired, which is counted in `state`: it will leave the live
     /// counter next, so what is reported comes out as it was.
     pub(super) fn carry(&mut self, state: RunState, at: DateTime) {
         self.carried.enter(state);
-        self.carried_update = self.carried_update.max(Some(at));
+        self.carrying = self.carrying.with(state);
+        self.set_carried_update(self.carried_update().max(Some(at)));
+    }
+
+    pub(super) fn carried_update(&self) -> Option<DateTime> {
+        self.carried_update.map(Stamp::at)
+    }
+
+    pub(super) fn set_carried_update(&mut self, at: Option<DateTime>) {
+        self.carried_update = at.map(|at| Stamp::new(at, RunState::Unknown));
     }
 
     /// The most severe state among the reported device counters that are not zero.
     #[inline]
     pub(super) fn state(&self) -> Option<RunState> {
-        most_severe(self.present)
+        self.present.most_severe()
     }
 
-    /// True if `present` is what follows from the counters.
+    /// True if the sets of states are what follows from the counters.
     pub(super) fn is_sound(&self) -> bool {
-        self.present == self.recount_present()
+        self.present == States::of(|state| self.reported(state) > 0)
+            && self.carrying == States::of(|state| self.carried[state] > 0)
     }
 
     /// What a device's change of state comes to for its user.
@@ -149,7 +163,10 @@ impl UserRecord {
     #[inline]
     pub(super) fn weigh(&self, change: StateChange) -> Result<UserShift, Refusal> {
         match change.1 {
-            Some(state) if refuses(self.reported(state), change.0, change.1) => {
+            Some(state)
+                if self.carrying != States::NONE
+                    && refuses(self.reported(state), change.0, change.1) =>
+            {
                 Err(Refusal::UserOverflow(OutOfRange { state }.of(Of::Devices)))
             }
             _ => Ok(self.shift_of(change)),
@@ -176,17 +193,11 @@ impl UserRecord {
     /// Without a branch on a state, since a processor cannot foresee those.
     #[cfg_attr(target_pointer_width = "64", inline)]
     fn shift_of(&self, (left, entered): StateChange) -> UserShift {
-        let bit = |state: RunState| 1u8 << state.severity();
-        let if_last = |state| 0u8.wrapping_sub(u8::from(self.reported(state) <= 1));
-        let gone = left.map_or(0, |left| bit(left) & if_last(left));
-        let present = self.present & !gone | entered.map_or(0, bit);
-        UserShift { present, states: (self.state(), most_severe(present)) }
-    }
-
-    fn recount_present(&self) -> u8 {
-        RunState::ALL.into_iter().fold(0, |present, state| {
-            present | u8::from(self.reported(state) > 0) << state.severity()
-        })
+        let if_last = |state| 0u8.wrapping_sub(u8::from(self.live_in(state) <= 1));
+        let gone = left.map_or(0, |left| States::NONE.with(left).0 & if_last(left));
+        let present = States(self.present.0 & !gone | self.carrying.0);
+        let present = entered.map_or(present, |entered| present.with(entered));
+        UserShift { present, states: (self.state(), present.most_severe()) }
     }
 
     /// Carried + live: what the wire shows.
@@ -211,13 +222,32 @@ impl UserRecord {
 /// A change of a user's counts, weighed but not carried out.
 #[derive(Clone, Copy)]
 pub(super) struct UserShift {
-    present: u8,
+    present: States,
     /// The user's run state before and after.
     pub(super) states: StateChange,
 }
 
-/// The state of the highest bit of [`UserRecord::present`].
-#[inline]
-fn most_severe(present: u8) -> Option<RunState> {
-    RunState::from_severity(7u8.wrapping_sub(present.leading_zeros() as u8))
+/// A set of run states: bit n for the one of severity n.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct States(u8);
+
+impl States {
+    const NONE: Self = Self(0);
+
+    fn of(is_in: impl Fn(RunState) -> bool) -> Self {
+        RunState::ALL.into_iter().filter(|&state| is_in(state)).fold(Self::NONE, Self::with)
+    }
+
+    #[inline]
+    const fn with(self, state: RunState) -> Self {
+        Self(self.0 | 1 << state.severity())
+    }
+
+    #[inline]
+    const fn most_severe(self) -> Option<RunState> {
+        match self.0.checked_ilog2() {
+            Some(severity) => RunState::from_severity(severity as u8),
+            None => None,
+        }
+    }
 }
