@@ -1,6 +1,7 @@
 //! A fixed amount of work, for `benches/instructions` to count its instructions under callgrind:
 //! `instructions CASE TIMES` does the case that many times.
 
+#[expect(unreachable_pub, reason = "the peers have it, too")]
 #[path = "peers/src/workload.rs"]
 mod workload;
 
@@ -22,8 +23,9 @@ fn main() {
     let (Some(case), Some(times)) = (args.next(), args.next()) else { return };
     let times = times.parse().expect("a number of times");
     match case.as_str() {
-        "apply" => apply(times, false),
-        "apply-at" => apply(times, true),
+        "apply" => apply(times, Draw::Uniform, false),
+        "apply-skewed" => apply(times, Draw::Skewed, false),
+        "apply-at" => apply(times, Draw::Uniform, true),
         "decode" => decode(times, false),
         "decode-apply" => decode(times, true),
         "encode-summary" => encode_summary(times),
@@ -32,11 +34,11 @@ fn main() {
     }
 }
 
-/// Events of a full table, drawn uniformly, by key or by handle.
-fn apply(times: usize, by_handle: bool) {
+/// Events of a full table, by key or by handle.
+fn apply(times: usize, draw: Draw, by_handle: bool) {
     // As many events are made whatever is applied, so that only applying makes a difference.
     const MOST: usize = 40_000;
-    let mut workload = Workload::new(DEVICES, Draw::Uniform);
+    let mut workload = Workload::new(DEVICES, draw);
     let mut tally: Box<Tally<Uuid, Uuid, DEVICES, USERS>> = Box::new(Tally::new());
     for report in workload.first() {
         let _ = tally.apply(&event(&workload, report)).expect("there is room");

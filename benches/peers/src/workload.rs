@@ -4,42 +4,33 @@ use runtally::{DateTime, RunState};
 use uuid::Uuid;
 
 /// Who takes part. Users are sorted, so that their numbers compare as their keys do.
-pub(crate) struct Fleet {
-    pub(crate) devices: Vec<Uuid>,
-    pub(crate) users: Vec<Uuid>,
+pub struct Fleet {
+    pub devices: Vec<Uuid>,
+    pub users: Vec<Uuid>,
 }
 
 /// One event, by the numbers of its device and user in the [`Fleet`].
 #[derive(Clone, Copy)]
-pub(crate) struct Report {
-    pub(crate) device: u16,
-    pub(crate) user: Option<u16>,
-    pub(crate) state: RunState,
-    pub(crate) at: DateTime,
+pub struct Report {
+    pub device: u16,
+    pub user: Option<u16>,
+    pub state: RunState,
+    pub at: DateTime,
 }
 
 /// Which devices report.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Draw {
+pub enum Draw {
     /// Each as often as any other.
     Uniform,
     /// Nine of ten events are of the first tenth of the devices.
     Skewed,
 }
 
-impl Draw {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Uniform => "uniform",
-            Self::Skewed => "90 % on a tenth",
-        }
-    }
-}
-
 /// An endless, seeded stream of events. Of 100 events 86 are news of the device's user, 1 hands
 /// the device to another one, 5 are late, 5 come at the recorded date-time, 3 are duplicates.
-pub(crate) struct Workload {
-    pub(crate) fleet: Fleet,
+pub struct Workload {
+    pub fleet: Fleet,
     draw: Draw,
     /// The greatest event of each device.
     recorded: Vec<Report>,
@@ -49,7 +40,7 @@ pub(crate) struct Workload {
 
 impl Workload {
     /// A fleet of so many devices, four to a user; every device has reported once.
-    pub(crate) fn new(devices: usize, draw: Draw) -> Self {
+    pub fn new(devices: usize, draw: Draw) -> Self {
         let mut rng = fastrand::Rng::with_seed(7);
         let keys = |count, rng: &mut fastrand::Rng| {
             let mut keys: Vec<_> = (0..count).map(|_| Uuid::from_u128(rng.u128(..))).collect();
@@ -71,12 +62,12 @@ impl Workload {
     }
 
     /// The first report of every device.
-    pub(crate) fn first(&self) -> Vec<Report> {
+    pub fn first(&self) -> Vec<Report> {
         self.recorded.clone()
     }
 
     /// The next so many reports.
-    pub(crate) fn next(&mut self, count: usize) -> Vec<Report> {
+    pub fn next(&mut self, count: usize) -> Vec<Report> {
         (0..count).map(|_| self.report()).collect()
     }
 
