@@ -84,17 +84,17 @@ impl Query {
 /// The pairs of a query that make the link to the next page: those that do not say where this page
 /// began.
 pub(super) fn kept(query: &str) -> impl Iterator<Item = &str> {
-    query.split('&').filter(|pair| !pair.is_empty()).filter(|pair| {
-        let name = Encoded(pair.split_once('=').map_or(*pair, |(name, _)| name));
+    query.split(['&']).filter(|pair| !pair.is_empty()).filter(|pair| {
+        let name = Encoded(pair.split_once(['=']).map_or(*pair, |(name, _)| name));
         !matches!(Name::parse(name), Ok(Some(Name::Skip | Name::SkipToken)))
     })
 }
 
 fn pairs(query: &str) -> impl Iterator<Item = (Encoded<'_>, Encoded<'_>)> {
     query
-        .split('&')
+        .split(['&'])
         .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|pair| pair.split_once(['=']).unwrap_or((pair, "")))
         .map(|(name, value)| (Encoded(name), Encoded(value)))
 }
 
@@ -175,8 +175,11 @@ fn retain(object: &mut [u8], wanted: impl Fn(&str) -> bool) -> Option<usize> {
                 *object.get_mut(to)? = b',';
                 to = to.checked_add(1)?;
             }
-            object.copy_within(from..end, to);
-            to = to.checked_add(end.checked_sub(from)?)?;
+            // Not `copy_within`, which may panic.
+            for kept in from..end {
+                *object.get_mut(to)? = *object.get(kept)?;
+                to = to.checked_add(1)?;
+            }
         }
         from = if object.get(end) == Some(&b',') { end.checked_add(1)? } else { end };
     }

@@ -37,7 +37,7 @@ pub(super) enum Place {
 
 impl Route {
     pub(super) fn parse(path: &str) -> Result<Self, Problem> {
-        let mut segments = path.strip_prefix('/').ok_or(Problem::NoPath)?.split('/').map(Encoded);
+        let mut segments = path.strip_prefix('/').ok_or(Problem::NoPath)?.split(['/']).map(Encoded);
         let mut next = || segments.next();
 
         let mut first = next();

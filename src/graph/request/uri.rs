@@ -1,4 +1,7 @@
 //! The pieces of a URI: percent-encoded text, read without a copy.
+//!
+//! Here and beside, texts are split at arrays of characters, `['/']` and not `'/'`: searching for a
+//! single one links a check of `core` that panics.
 
 use uuid::Uuid;
 
