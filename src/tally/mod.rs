@@ -425,7 +425,7 @@ where
 
     /// Applies an event that makes the device known or brings it to another user; all but the
     /// summary's devices and last run.
-    #[cold]
+    #[cfg_attr(target_pointer_width = "64", cold)]
     fn hand_over(
         &mut self,
         known: Option<(RowId, DeviceRecord)>,
