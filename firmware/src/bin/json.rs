@@ -18,8 +18,7 @@ fn main() -> ! {
     static mut BYTES: [u8; 2048] = [0; 2048];
 
     // The compiler knows nothing of these, so it drops nothing of what may happen.
-    let (tally, event, bytes): (_, Option<&Event<Uuid, Upn>>, _) =
-        black_box((TALLY, None, BYTES));
+    let (tally, event, bytes): (_, Option<&Event<Uuid, Upn>>, _) = black_box((TALLY, None, BYTES));
     loop {
         let Some(event) = event else { continue };
         _ = black_box(tally.apply(event));

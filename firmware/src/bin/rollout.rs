@@ -1,12 +1,16 @@
-//! A roll-out on a Cortex-M3: events in, JSON out on the debugger's standard error, logs in
-//! defmt's frames on its standard output.
+//! A roll-out on a Cortex-M3: events in, JSON out to a file of the debugger's, logs in defmt's frames
+//! to its standard output.
 
 #![no_std]
 #![no_main]
 
+// Its critical sections are the logger's.
+use cortex_m as _;
 use defmt_semihosting as _;
+use runtally::{DateTime, Event, RunState, Tally};
 use runtally_firmware::rollout::{BUFFER, Gateway, play};
-use semihosting::io::{self, Write};
+use semihosting::fs::File;
+use semihosting::io::Write;
 use semihosting::process;
 
 #[path = "../on_panic/exit.rs"]
@@ -18,7 +22,9 @@ fn main() -> ! {
     static mut STORE: Gateway = Gateway::new();
     static mut BYTES: [u8; BUFFER] = [0; BUFFER];
 
-    let Ok(mut out) = io::stderr() else { process::exit(2) };
+    refuse();
+
+    let Ok(mut out) = File::create(c"board.json") else { process::exit(2) };
     let mut printed = Ok(());
     match play(STORE, BYTES, |text| {
         if printed.is_ok() {
@@ -39,5 +45,14 @@ fn main() -> ! {
             defmt::error!("{}", what);
             process::exit(1)
         }
+    }
+}
+
+/// So that the log shows what a refusal looks like.
+fn refuse() {
+    let mut tally: Tally<u16, u16, 1, 1> = Tally::new();
+    let Ok(at) = DateTime::from_ticks(0, 0) else { return };
+    for device in [1, 2] {
+        _ = tally.apply(&Event { device, user: None, state: RunState::Success, at });
     }
 }

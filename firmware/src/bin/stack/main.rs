@@ -12,7 +12,8 @@ use core::hint::black_box;
 use cortex_m_rt::entry;
 use paint::depth;
 use runtally::graph::{
-    DeviceState, Request, RunSummary, RunSummaryUpdate, Settings, Store, Upn, UserStateUpdate,
+    Configuration, DeviceState, Request, RunSummary, RunSummaryUpdate, Settings, Store, Upn,
+    UserStateUpdate,
 };
 use runtally::{Counts, DateTime, Event, RowId, RunState, Summary, Tally};
 use semihosting::{println, process};
@@ -26,10 +27,25 @@ fn main() -> ! {
     static mut STORE: Store<1, 1, 16, 4> = Store::new();
     static mut BYTES: [u8; 4096] = [0; 4096];
 
+    ram();
     state(TALLY);
     json(TALLY, BYTES);
     requests(STORE, BYTES);
     process::exit(0)
+}
+
+/// Bytes that one more row adds.
+fn ram() {
+    const fn per_row(small: usize, large: usize) -> usize {
+        (large - small) / 512
+    }
+    type Key = [u8; 16];
+    let device = [size_of::<Tally<Key, Key, 512, 8>>(), size_of::<Tally<Key, Key, 1024, 8>>()];
+    let user = [size_of::<Tally<Key, Key, 8, 512>>(), size_of::<Tally<Key, Key, 8, 1024>>()];
+    let named = [size_of::<Configuration<8, 512>>(), size_of::<Configuration<8, 1024>>()];
+    for (row, [small, large]) in [("device", device), ("user", user), ("named_user", named)] {
+        println!("ram.{row}\t{}", per_row(small, large));
+    }
 }
 
 /// Prints the worst of several depths.
@@ -106,7 +122,10 @@ fn state(tally: &mut Rows) {
             depth(|| _ = black_box(tally.declare_user(&user, counts, summary.last_run)))
         }),
     );
-    print("undeclare_user", users().map(|user| depth(|| _ = black_box(tally.undeclare_user(&user)))));
+    print(
+        "undeclare_user",
+        users().map(|user| depth(|| _ = black_box(tally.undeclare_user(&user)))),
+    );
     fill(tally);
     print("reseed", [depth(|| tally.reseed(black_box(7)))]);
     print("merge", [depth(|| _ = black_box(summary.merge(&summary)))]);
@@ -147,7 +166,9 @@ fn json(tally: &mut Rows, bytes: &mut [u8]) {
     });
     print("DeviceState::encode", states);
     let states = DOCUMENTS.map(|json| {
-        let Ok(state) = UserStateUpdate::decode(json).and_then(|it| it.complete()) else { return 0 };
+        let Ok(state) = UserStateUpdate::decode(json).and_then(|it| it.complete()) else {
+            return 0;
+        };
         depth(|| _ = black_box(state.encode(bytes)))
     });
     print("UserState::encode", states);
@@ -192,7 +213,8 @@ fn requests(store: &mut Store<1, 1, 16, 4>, bytes: &mut [u8]) {
                     content_type: Some("application/json; charset=utf-8"),
                     body,
                 };
-                worst = worst.max(depth(|| _ = black_box(store.handle(&request, &SETTINGS, bytes))));
+                worst =
+                    worst.max(depth(|| _ = black_box(store.handle(&request, &SETTINGS, bytes))));
             }
         }
         print(method, [worst]);
