@@ -34,7 +34,7 @@ fn main() -> ! {
     process::exit(0)
 }
 
-/// Bytes that one more row adds.
+/// Bytes that one more row adds, and that some tallies take.
 fn ram() {
     const fn per_row(small: usize, large: usize) -> usize {
         (large - small) / 512
@@ -46,6 +46,10 @@ fn ram() {
     for (row, [small, large]) in [("device", device), ("user", user), ("named_user", named)] {
         println!("ram.{row}\t{}", per_row(small, large));
     }
+    println!("ram.mesh\t{}", size_of::<Tally<u16, u16, 16, 4>>());
+    println!("ram.binary\t{}", size_of::<Tally<Key, Key, 512, 64>>());
+    println!("ram.graph\t{}", size_of::<Tally<Uuid, Upn, 512, 64>>());
+    println!("ram.store\t{}", size_of::<Store<1, 0, 512, 64>>());
 }
 
 /// Prints the worst of several depths.
