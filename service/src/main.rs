@@ -46,11 +46,13 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         .init();
     {
         let mut desk = DESK.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody outside can choose keys that collide.
+        desk.store().reseed(getrandom::u64()?);
         for id in args.configurations {
-            desk.store().declare_configuration(id)?.reseed(getrandom::u64()?);
+            desk.store().declare_configuration(id)?;
         }
         for id in args.scripts {
-            desk.store().declare_script(id)?.reseed(getrandom::u64()?);
+            desk.store().declare_script(id)?;
         }
     }
     let options = Options {

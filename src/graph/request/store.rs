@@ -43,6 +43,7 @@ pub struct Store<
     configurations: [Configuration<DEVICES, USERS>; CONFIGURATIONS],
     script_ids: Vec<Uuid, SCRIPTS>,
     scripts: [Script<DEVICES, USERS>; SCRIPTS],
+    seed: u64,
 }
 
 /// Every place for a configuration or script is taken.
@@ -93,6 +94,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
             configurations: [const { Configuration::new() }; CONFIGURATIONS],
             script_ids: Vec::new(),
             scripts: [const { Script::new() }; SCRIPTS],
+            seed: 0,
         }
     }
 
@@ -116,7 +118,12 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         &mut self,
         id: Uuid,
     ) -> Result<&mut Configuration<DEVICES, USERS>, StoreFull> {
-        declare(id, &mut self.configuration_ids, &mut self.configurations)
+        let known = self.configuration_ids.len();
+        let configuration = declare(id, &mut self.configuration_ids, &mut self.configurations)?;
+        if self.configuration_ids.len() > known && self.seed != 0 {
+            configuration.reseed(self.seed);
+        }
+        Ok(configuration)
     }
 
     /// Makes a script known; one that is known stays as it is.
@@ -135,7 +142,29 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// # Ok::<(), runtally::graph::StoreFull>(())
     /// ```
     pub fn declare_script(&mut self, id: Uuid) -> Result<&mut Script<DEVICES, USERS>, StoreFull> {
-        declare(id, &mut self.script_ids, &mut self.scripts)
+        let known = self.script_ids.len();
+        let script = declare(id, &mut self.script_ids, &mut self.scripts)?;
+        if self.script_ids.len() > known && self.seed != 0 {
+            script.reseed(self.seed);
+        }
+        Ok(script)
+    }
+
+    /// Puts the hash of every table under another seed, also of those that a request makes known
+    /// later: see [`Tally::reseed`].
+    ///
+    /// ```
+    /// use runtally::graph::Store;
+    ///
+    /// let mut store: Store<1, 1, 8, 8> = Store::new();
+    /// store.reseed(0x5EED); // from the random number generator
+    /// ```
+    pub fn reseed(&mut self, seed: u64) {
+        self.seed = seed;
+        let configurations = self.configurations.iter_mut().take(self.configuration_ids.len());
+        configurations.for_each(|configuration| configuration.reseed(seed));
+        let scripts = self.scripts.iter_mut().take(self.script_ids.len());
+        scripts.for_each(|script| script.reseed(seed));
     }
 
     /// The configuration of this id.
