@@ -33,6 +33,8 @@ impl<'a> Encoded<'a> {
         })
     }
 
+    // Asked for every word a path or query may have: once in flash is enough.
+    #[inline(never)]
     pub(super) fn is(self, text: &str) -> bool {
         self.bytes().eq(text.bytes())
     }

@@ -28,6 +28,8 @@ impl<'b> Writer<'b> {
         self.len = self.len.min(len);
     }
 
+    // Once in flash is enough.
+    #[inline(never)]
     pub(super) fn text(&mut self, text: &str) -> Result<(), BufferFull> {
         let room = self.buffer.get_mut(self.len..).unwrap_or_default();
         let room = room.get_mut(..text.len()).ok_or(BufferFull)?;
