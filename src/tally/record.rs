@@ -48,7 +48,8 @@ impl Stamp {
         DateTime::from_parts(self.ticks(), offset)
     }
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) const fn state(self) -> RunState {
         match RunState::from_severity((self.tag.get() & 0b111) as u8) {
             Some(state) => state,
