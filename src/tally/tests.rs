@@ -1,5 +1,10 @@
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
 use super::record::Stamp;
 use super::{DeviceRecord, Tally, UserRecord, Violation};
+use crate::strategies::{Operation, operations};
 use crate::table::RowId;
 use crate::{Counter, Counts, DateTime, Event, Of, RunState};
 
@@ -207,4 +212,38 @@ fn a_tally_shows_what_it_keeps() {
     }
     assert_eq!(shown.matches("Event").count(), 5);
     assert_eq!(shown.matches("UserRow").count(), 3);
+}
+
+proptest! {
+    #[test]
+    fn a_preview_is_what_applying_comes_to(
+        operations in prop::collection::vec(operations(0..8u16, 0..4u16), 0..32),
+    ) {
+        let mut tally: Tally<u16, u16, 5, 3> = Tally::new();
+        for operation in operations {
+            if let Operation::Apply(event) = &operation {
+                let preview = tally.preview(event);
+                let applied = tally.apply(event);
+                prop_assert_eq!(preview, applied.map(|outcome| (outcome, *tally.summary())));
+            } else {
+                let _ = operation.run(&mut tally);
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_goes_on_at_the_row_it_is_asked_for(
+        operations in prop::collection::vec(operations(0..8u16, 0..4u16), 0..32),
+    ) {
+        let mut tally: Tally<u16, u16, 5, 3> = Tally::new();
+        for operation in operations {
+            let _ = operation.run(&mut tally);
+        }
+        for first in 0..6 {
+            let rows: Vec<_> = tally.users_from(first).collect();
+            prop_assert!(rows.iter().all(|(row, _)| row.number() >= first));
+            let all = tally.users_from(0).filter(|(row, _)| row.number() >= first);
+            prop_assert!(rows.into_iter().eq(all));
+        }
+    }
 }
