@@ -54,7 +54,7 @@ fn integers_of_every_length_are_written() {
     }
 }
 
-/// serde-json-core's `u16`, in the link to a list's next page, and sha1_smol's blocks, which the
+/// serde-json-core's `u16`, in the link to a list's next page, and the blocks of `sha1_smol`, which the
 /// id of a user goes through: UPNs of every length there is end at every place of a block.
 #[test]
 fn users_with_names_of_every_length_are_listed_with_their_ids() {

@@ -1,11 +1,11 @@
-//! The state machine with its rows and counts written as JSON.
+//! The state machine, and its summary written as JSON.
 
 #![no_std]
 #![no_main]
 
 use core::hint::black_box;
 
-use runtally::graph::{DeviceState, RunSummary, Text, Upn, UserState};
+use runtally::graph::{RunSummary, Upn};
 use runtally::{Event, Tally};
 use uuid::Uuid;
 
@@ -25,17 +25,5 @@ fn main() -> ! {
 
         let summary = RunSummary { id: Some(event.device), summary: *tally.summary() };
         _ = black_box(summary.encode(bytes));
-        let row = DeviceState::row(event.device, event.user.as_ref(), event.state, event.at);
-        _ = black_box(row.encode(bytes));
-        let Some(user) = event.user.as_ref().and_then(|user| tally.user(user)) else { continue };
-        let state = UserState {
-            id: Some(event.device),
-            upn: user.user.clone(),
-            email: Some(Text::from(user.user)),
-            name: None,
-            last_update: event.at,
-            devices: user.reported(),
-        };
-        _ = black_box(state.encode(bytes));
     }
 }

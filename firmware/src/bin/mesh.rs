@@ -44,7 +44,7 @@ fn SysTick() {
     let report = REPORTS.load(Ordering::Relaxed);
     let device = report % 20;
     let Ok(at) = DateTime::from_ticks(i64::from(report), 0) else { return };
-    let state = if device % 3 == 0 { RunState::Fail } else { RunState::Success };
+    let state = if device.is_multiple_of(3) { RunState::Fail } else { RunState::Success };
     on_report(&Event { device, user: Some(device % 4), state, at });
     REPORTS.store(report.wrapping_add(1), Ordering::Relaxed);
 }

@@ -97,7 +97,7 @@ fn key(number: u16) -> Key {
     key
 }
 
-/// SysTick, which now counts.
+/// The system timer, which now counts.
 struct Clock {
     /// Instructions per 1024 ticks.
     rate: u64,
@@ -130,7 +130,8 @@ impl Clock {
                 }
             }
         });
-        ((u64::from(ticks) * self.rate >> 10) / (u64::from(devices) * 4)) as u32
+        let instructions = (u64::from(ticks) * self.rate) >> 10;
+        (instructions / (u64::from(devices) * 4)) as u32
     }
 }
 

@@ -107,7 +107,7 @@ fn state(tally: &mut Rows) {
         }),
     );
 
-    let devices = || (0..18).map(|device| Uuid::from_u128(device));
+    let devices = || (0..18).map(Uuid::from_u128);
     fill(tally);
     print("remove", devices().map(|id| depth(|| _ = black_box(tally.remove(&id)))));
     fill(tally);
@@ -170,7 +170,7 @@ fn json(tally: &mut Rows, bytes: &mut [u8]) {
     });
     print("DeviceState::encode", states);
     let states = DOCUMENTS.map(|json| {
-        let Ok(state) = UserStateUpdate::decode(json).and_then(|it| it.complete()) else {
+        let Ok(state) = UserStateUpdate::decode(json).and_then(UserStateUpdate::complete) else {
             return 0;
         };
         depth(|| _ = black_box(state.encode(bytes)))

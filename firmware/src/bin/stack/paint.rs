@@ -35,7 +35,7 @@ pub(crate) fn depth(call: impl FnOnce()) -> u32 {
     }
     assert!(word > bottom, "the stack ran into the statics");
     // SAFETY: both point into the RAM.
-    unsafe { top.offset_from(word) as u32 * 4 }
+    unsafe { top.offset_from_unsigned(word) as u32 * 4 }
 }
 
 /// Keeps the call's own variables out of the caller's frame.
