@@ -8,9 +8,9 @@ mod workload;
 use std::hint::black_box;
 
 use runtally::graph::{DeviceState, RunSummary, Upn};
-use runtally::{Event, RowId, Tally};
+use runtally::{RowId, Tally};
 use uuid::Uuid;
-use workload::{Draw, Report, Workload};
+use workload::{Draw, Workload};
 
 const DEVICES: usize = 1024;
 const USERS: usize = 256;
@@ -41,12 +41,12 @@ fn apply(times: usize, draw: Draw, by_handle: bool) {
     let mut workload = Workload::new(DEVICES, draw);
     let mut tally: Box<Tally<Uuid, Uuid, DEVICES, USERS>> = Box::new(Tally::new());
     for report in workload.first() {
-        let _ = tally.apply(&event(&workload, report)).expect("there is room");
+        let _ = tally.apply(&workload.fleet.event(report)).expect("there is room");
     }
     let events: Vec<(RowId, _)> = workload
         .next(MOST)
         .into_iter()
-        .map(|report| event(&workload, report))
+        .map(|report| workload.fleet.event(report))
         .map(|event| (tally.find(&event.device).expect("known"), event))
         .collect();
     for (row, event) in events.iter().take(times) {
@@ -55,15 +55,6 @@ fn apply(times: usize, draw: Draw, by_handle: bool) {
         } else {
             tally.apply(black_box(event))
         });
-    }
-}
-
-fn event(workload: &Workload, report: Report) -> Event<Uuid, Uuid> {
-    Event {
-        device: workload.fleet.devices[usize::from(report.device)],
-        user: report.user.map(|user| workload.fleet.users[usize::from(user)]),
-        state: report.state,
-        at: report.at,
     }
 }
 

@@ -31,45 +31,30 @@ pub struct Pair {
     pub ratio: f64,
 }
 
-/// Every round, both get the same `chunk` events, one after the other, taking turns in going
-/// first: whatever slows the machine down slows both.
+/// How long two contenders are compared.
+#[derive(Clone, Copy)]
+pub struct Rounds {
+    pub rounds: usize,
+    /// Events per round.
+    pub events: usize,
+    /// The summary is read after this many events; not within a round if there are fewer.
+    pub read_every: usize,
+}
+
+/// Every round, both get the same events, one contender after the other.
 ///
 /// # Panics
 ///
 /// If they do not come to the same outcomes and the same summary.
-pub fn side_by_side(
+pub fn side_by_side<P: Contender>(
     mut workload: Workload,
-    (chunk, rounds): (usize, usize),
-    ours: &mut impl Contender,
-    peer: &mut impl Contender,
+    rounds: Rounds,
+    mut ours: impl Contender,
+    mut peer: P,
 ) -> Pair {
-    let first = workload.first();
-    agree(&workload, ours, peer, &first);
-    let some = workload.next(chunk);
-    agree(&workload, ours, peer, &some);
-
-    let times = (0..rounds).map(|round| {
-        let reports = workload.next(chunk);
-        if round % 2 == 0 {
-            let ours = time(&workload.fleet, ours, &reports);
-            (ours, time(&workload.fleet, peer, &reports))
-        } else {
-            let peer = time(&workload.fleet, peer, &reports);
-            (time(&workload.fleet, ours, &reports), peer)
-        }
-    });
-    let pair = Pair::of(times.collect());
-    assert_eq!(ours.summary(), peer.summary(), "the same events, another summary");
-    pair
-}
-
-fn agree<P: Contender>(
-    workload: &Workload,
-    ours: &mut impl Contender,
-    peer: &mut P,
-    reports: &[Report],
-) {
-    for &report in reports {
+    let mut reports = workload.first();
+    reports.extend(workload.next(rounds.events));
+    for &report in &reports {
         let event = ours.event(&workload.fleet, report);
         let outcome = ours.apply(&event);
         let event = peer.event(&workload.fleet, report);
@@ -77,24 +62,87 @@ fn agree<P: Contender>(
         assert!(!P::TELLS || outcome == other, "{outcome:?} became {other:?}");
     }
     assert_eq!(ours.summary(), peer.summary(), "the same events, another summary");
+
+    let pair = in_turns(rounds.rounds, |round| {
+        let reports = workload.next(rounds.events);
+        let (ours, peer) = (&mut ours, &mut peer);
+        match round {
+            Turn::First => {
+                let ours = time(&workload.fleet, ours, &reports, rounds.read_every);
+                (ours, time(&workload.fleet, peer, &reports, rounds.read_every))
+            }
+            Turn::Second => {
+                let peer = time(&workload.fleet, peer, &reports, rounds.read_every);
+                (time(&workload.fleet, ours, &reports, rounds.read_every), peer)
+            }
+        }
+    });
+    assert_eq!(ours.summary(), peer.summary(), "the same events, another summary");
+    pair
 }
 
-fn time<C: Contender>(fleet: &Fleet, contender: &mut C, reports: &[Report]) -> f64 {
+/// The same tally with two loads, each with its own events: the first through the second.
+pub fn two_loads(
+    mut workloads: [Workload; 2],
+    rounds: Rounds,
+    mut tallies: [impl Contender; 2],
+) -> Pair {
+    for (tally, workload) in tallies.iter_mut().zip(&mut workloads) {
+        let mut reports = workload.first();
+        reports.extend(workload.next(rounds.events));
+        time(&workload.fleet, tally, &reports, rounds.read_every);
+    }
+    let [first, second] = &mut workloads;
+    let [a, b] = &mut tallies;
+    in_turns(rounds.rounds, |turn| {
+        let (of_a, of_b) = (first.next(rounds.events), second.next(rounds.events));
+        match turn {
+            Turn::First => {
+                let a = time(&first.fleet, a, &of_a, rounds.read_every);
+                (a, time(&second.fleet, b, &of_b, rounds.read_every))
+            }
+            Turn::Second => {
+                let b = time(&second.fleet, b, &of_b, rounds.read_every);
+                (time(&first.fleet, a, &of_a, rounds.read_every), b)
+            }
+        }
+    })
+}
+
+/// Whether ours goes first or second: they take turns, so that whatever slows the machine down
+/// slows both.
+#[derive(Clone, Copy)]
+pub enum Turn {
+    First,
+    Second,
+}
+
+/// The medians over so many rounds, each of which gives two times.
+pub fn in_turns(rounds: usize, mut round: impl FnMut(Turn) -> (f64, f64)) -> Pair {
+    let times: Vec<_> =
+        [Turn::First, Turn::Second].into_iter().cycle().take(rounds).map(&mut round).collect();
+    let ratios = times.iter().map(|(ours, peer)| ours / peer).collect();
+    let (ours, peer) = times.into_iter().unzip();
+    Pair { ours: median(ours), peer: median(peer), ratio: median(ratios) }
+}
+
+fn time<C: Contender>(
+    fleet: &Fleet,
+    contender: &mut C,
+    reports: &[Report],
+    read_every: usize,
+) -> f64 {
     let events: Vec<_> = reports.iter().map(|&report| contender.event(fleet, report)).collect();
     let start = Instant::now();
-    for event in &events {
-        let _ = black_box(contender.apply(black_box(event)));
+    for events in events.chunks(read_every) {
+        for event in events {
+            let _ = black_box(contender.apply(black_box(event)));
+        }
+        if events.len() == read_every {
+            black_box(contender.summary());
+        }
     }
     start.elapsed().as_nanos() as f64 / events.len() as f64
-}
-
-impl Pair {
-    /// From the times of every round.
-    pub fn of(times: Vec<(f64, f64)>) -> Self {
-        let ratios = times.iter().map(|(ours, peer)| ours / peer).collect();
-        let (ours, peer) = times.into_iter().unzip();
-        Self { ours: median(ours), peer: median(peer), ratio: median(ratios) }
-    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

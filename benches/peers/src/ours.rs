@@ -28,20 +28,11 @@ new!(ByKey);
 new!(ByHandle);
 new!(Mesh);
 
-fn event(fleet: &Fleet, report: Report) -> Event<Uuid, Uuid> {
-    Event {
-        device: fleet.devices[usize::from(report.device)],
-        user: report.user.map(|user| fleet.users[usize::from(user)]),
-        state: report.state,
-        at: report.at,
-    }
-}
-
 impl<const N: usize, const U: usize> Contender for ByKey<N, U> {
     type Event = Event<Uuid, Uuid>;
 
     fn event(&self, fleet: &Fleet, report: Report) -> Self::Event {
-        event(fleet, report)
+        fleet.event(report)
     }
 
     fn apply(&mut self, event: &Self::Event) -> Outcome {
@@ -57,7 +48,7 @@ impl<const N: usize, const U: usize> Contender for ByHandle<N, U> {
     type Event = (RowId, Event<Uuid, Uuid>);
 
     fn event(&self, fleet: &Fleet, report: Report) -> Self::Event {
-        let event = event(fleet, report);
+        let event = fleet.event(report);
         (self.0.find(&event.device).unwrap_or(UNKNOWN), event)
     }
 

@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::hint::black_box;
 
 use runtally::{DateTime, Event, Outcome, RunState, Summary};
 use uuid::Uuid;
@@ -10,11 +9,9 @@ use uuid::Uuid;
 use crate::contender::{Contender, summary};
 use crate::workload::{Fleet, Report};
 
+#[derive(Default)]
 pub struct Recount {
     devices: HashMap<Uuid, Device>,
-    /// The summary is read after this many events.
-    every: u32,
-    unread: u32,
 }
 
 struct Device {
@@ -24,10 +21,6 @@ struct Device {
 }
 
 impl Recount {
-    pub fn read_every(every: u32) -> Self {
-        Self { devices: HashMap::new(), every, unread: 0 }
-    }
-
     fn count(&self) -> Summary {
         let mut devices = [0; 6];
         let mut severities: HashMap<Uuid, RunState> = HashMap::new();
@@ -48,8 +41,16 @@ impl Recount {
         }
         summary(devices, users, last_run)
     }
+}
 
-    fn record(&mut self, event: &Event<Uuid, Uuid>) -> Outcome {
+impl Contender for Recount {
+    type Event = Event<Uuid, Uuid>;
+
+    fn event(&self, fleet: &Fleet, report: Report) -> Self::Event {
+        fleet.event(report)
+    }
+
+    fn apply(&mut self, event: &Self::Event) -> Outcome {
         let new = Device { at: event.at, state: event.state, user: event.user };
         let Some(device) = self.devices.get_mut(&event.device) else {
             self.devices.insert(event.device, new);
@@ -68,29 +69,6 @@ impl Recount {
                 Outcome::Applied { before: Some(before) }
             }
         }
-    }
-}
-
-impl Contender for Recount {
-    type Event = Event<Uuid, Uuid>;
-
-    fn event(&self, fleet: &Fleet, report: Report) -> Self::Event {
-        Event {
-            device: fleet.devices[usize::from(report.device)],
-            user: report.user.map(|user| fleet.users[usize::from(user)]),
-            state: report.state,
-            at: report.at,
-        }
-    }
-
-    fn apply(&mut self, event: &Self::Event) -> Outcome {
-        let outcome = self.record(event);
-        self.unread += 1;
-        if self.unread == self.every {
-            self.unread = 0;
-            black_box(self.count());
-        }
-        outcome
     }
 
     fn summary(&mut self) -> Summary {

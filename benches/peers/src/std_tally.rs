@@ -184,12 +184,7 @@ impl Contender for StdTally<Uuid> {
     type Event = Event<Uuid, Uuid>;
 
     fn event(&self, fleet: &Fleet, report: Report) -> Self::Event {
-        Event {
-            device: fleet.devices[usize::from(report.device)],
-            user: report.user.map(|user| fleet.users[usize::from(user)]),
-            state: report.state,
-            at: report.at,
-        }
+        fleet.event(report)
     }
 
     fn apply(&mut self, event: &Self::Event) -> Outcome {

@@ -1,12 +1,24 @@
 //! The events: what a fleet reports, the same for every contender.
 
-use runtally::{DateTime, RunState};
+use runtally::{DateTime, Event, RunState};
 use uuid::Uuid;
 
 /// Who takes part. Users are sorted, so that their numbers compare as their keys do.
 pub struct Fleet {
     pub devices: Vec<Uuid>,
     pub users: Vec<Uuid>,
+}
+
+impl Fleet {
+    /// The event that a report is, with keys for numbers.
+    pub fn event(&self, report: Report) -> Event<Uuid, Uuid> {
+        Event {
+            device: self.devices[usize::from(report.device)],
+            user: report.user.map(|user| self.users[usize::from(user)]),
+            state: report.state,
+            at: report.at,
+        }
+    }
 }
 
 /// One event, by the numbers of its device and user in the [`Fleet`].
