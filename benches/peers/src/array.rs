@@ -1,19 +1,26 @@
-//! Peer: plain arrays, rows by number. Nothing is looked up, no key is compared: the limit.
+//! Peer: plain arrays, rows by number. Nothing is looked up, no key is compared, nothing is checked
+//! but what an index is: the limit.
 
 use std::cmp::Ordering;
 
 use runtally::{DateTime, Outcome, RunState, Summary};
 
 use crate::contender::{Contender, summary};
-use crate::std_tally::most_severe;
 use crate::workload::{Fleet, Report};
 
 pub struct Arrays {
     rows: Vec<Option<Row>>,
-    owners: Vec<[u16; 6]>,
+    owners: Vec<Owner>,
     devices: [u32; 6],
     users: [u32; 6],
     last_run: Option<DateTime>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Owner {
+    devices: [u16; 6],
+    /// Bit n: there are devices in the state of severity n.
+    present: u8,
 }
 
 #[derive(Clone, Copy)]
@@ -27,7 +34,7 @@ impl Arrays {
     pub fn with_room_for(devices: usize, users: usize) -> Self {
         Self {
             rows: vec![None; devices],
-            owners: vec![[0; 6]; users],
+            owners: vec![Owner::default(); users],
             devices: [0; 6],
             users: [0; 6],
             last_run: None,
@@ -35,24 +42,29 @@ impl Arrays {
     }
 
     fn shift(&mut self, user: u16, left: Option<RunState>, entered: Option<RunState>) {
-        let counts = &mut self.owners[usize::from(user)];
-        let before = most_severe(counts);
+        let owner = &mut self.owners[usize::from(user)];
+        let before = owner.present;
         if let Some(left) = left {
-            counts[left as usize] -= 1;
+            let count = &mut owner.devices[left as usize];
+            *count -= 1;
+            owner.present &= !(u8::from(*count == 0) << left.severity());
         }
         if let Some(entered) = entered {
-            counts[entered as usize] += 1;
+            owner.devices[entered as usize] += 1;
+            owner.present |= 1 << entered.severity();
         }
-        let after = most_severe(counts);
-        if before != after {
-            if let Some(before) = before {
-                self.users[before as usize] -= 1;
-            }
-            if let Some(after) = after {
-                self.users[after as usize] += 1;
-            }
+        // Without a branch on whether it changes, which cannot be foreseen.
+        if let Some(before) = most_severe(before) {
+            self.users[before as usize] -= 1;
+        }
+        if let Some(after) = most_severe(owner.present) {
+            self.users[after as usize] += 1;
         }
     }
+}
+
+fn most_severe(present: u8) -> Option<RunState> {
+    RunState::from_severity(present.checked_ilog2()? as u8)
 }
 
 impl Contender for Arrays {
@@ -78,9 +90,7 @@ impl Contender for Arrays {
             }
             let old = std::mem::replace(row, new);
             if old.user == event.user {
-                if let Some(user) = old.user
-                    && old.state != event.state
-                {
+                if let Some(user) = old.user {
                     self.shift(user, Some(old.state), Some(event.state));
                 }
             } else {

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use crate::contender::Pair;
 
 const WIDTH: f64 = 860.0;
-const HEIGHT: f64 = 480.0;
+const HEIGHT: f64 = 490.0;
 /// Where the axes are: left, top, right, bottom. The names of the lines stand right of them.
-const PLOT: (f64, f64, f64, f64) = (70.0, 84.0, 620.0, 400.0);
+const PLOT: (f64, f64, f64, f64) = (70.0, 102.0, 620.0, 410.0);
 
 const STYLE: &str = "
 text { font-family: system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; fill: #343a40; font-size: 13px }
@@ -17,7 +17,7 @@ text { font-family: system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; fi
 .ours { stroke: #0b7285 } .first { stroke: #5f3dc4 } .second { stroke: #e67700 } .third { stroke: #c92a2a } .limit { stroke: #868e96 }
 .dash { stroke-dasharray: 7 4 } .dots { stroke-dasharray: 2 4 } .dot { stroke-dasharray: none; stroke-width: 1.5; fill: #ffffff }
 text.ours { fill: #0b7285 } text.first { fill: #5f3dc4 } text.second { fill: #e67700 } text.third { fill: #c92a2a } text.limit { fill: #868e96 }
-text { stroke: none } .bold { font-weight: 600 } .bar { stroke: none } .bar.ours { fill: #0b7285 } .bar.limit { fill: #ced4da }
+text[class] { stroke: none } .bold { font-weight: 600 } .bar { stroke: none } .bar.ours { fill: #0b7285 } .bar.limit { fill: #ced4da }
 @media (prefers-color-scheme: dark) {
 text { fill: #ced4da } .back { fill: #0d1117 } .title { fill: #f1f3f5 } .soft { fill: #909aa4 }
 .grid { stroke: #21262d } .axis { stroke: #495057 } .dot { fill: #0d1117 }
