@@ -38,7 +38,7 @@
 //! | room for devices and users, what names them | the type: `Tally<D, U, DEVICES, USERS>` |
 //! | tokens, origin, envelope of the answers | a value: [`graph::request::Settings`] |
 //! | the seed of the hash | a value: [`Tally::reseed`] |
-//! | JSON and requests, logging, test strategies | the features `graph`, `defmt`, `proptest`, `arbitrary` |
+//! | JSON and requests, a record on flash, logging, test strategies | the features `graph`, `journal`, `defmt`, `proptest`, `arbitrary` |
 //!
 //! # Errors
 //!
@@ -73,6 +73,8 @@ mod counts;
 mod event;
 #[cfg(feature = "graph")]
 pub mod graph;
+#[cfg(feature = "journal")]
+pub mod journal;
 mod state;
 #[cfg(any(feature = "arbitrary", feature = "proptest"))]
 pub mod strategies;

@@ -2,8 +2,9 @@
 
 use core::hash::Hash;
 
-use super::Tally;
 use super::record::UserRecord;
+use super::{Carried, StateChange, Tally};
+use crate::table::RowId;
 use crate::{Counter, Counts, DateTime, Of, Refusal, RunState, Summary};
 
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
@@ -45,15 +46,18 @@ where
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn declare(&mut self, written: &Summary) -> Result<(), Refusal> {
+        self.carried = self.weigh_declare(written)?;
+        self.summary = *written;
+        Ok(())
+    }
+
+    /// What is left to carry of declared totals.
+    pub(super) fn weigh_declare(&self, written: &Summary) -> Result<Carried, Refusal> {
         let devices = carried(Of::Devices, &written.devices, &self.live(Of::Devices))?;
         let users = carried(Of::Users, &written.users, &self.live(Of::Users))?;
         let latest = self.devices.iter().map(|(_, _, record)| record.stamp.at()).max();
         not_before(Of::Devices, written.last_run, latest)?;
-
-        self.summary = *written;
-        self.carried.devices = devices;
-        self.carried.users = users;
-        Ok(())
+        Ok(Carried { devices, users })
     }
 
     /// Declares a user's reported device counts and, where the wire has one, last update. The user's row stays until
@@ -86,32 +90,30 @@ where
         written: Counts,
         last_update: Option<DateTime>,
     ) -> Result<(), Refusal> {
+        let record = self.weigh_declare_user(user, &written, last_update)?;
+        self.put_user(user, record)
+    }
+
+    /// What a declared user's row will hold.
+    pub(super) fn weigh_declare_user(
+        &self,
+        user: &U,
+        written: &Counts,
+        last_update: Option<DateTime>,
+    ) -> Result<UserRecord, Refusal> {
         let known = self.users.find(user);
         if known.is_none() && self.users.is_full() {
             return Err(Refusal::UsersFull { capacity: self.users.len() });
         }
         let mut record = self.user_record(known);
-        let before = record.state();
-        record.set_carried(carried(Of::Devices, &written, &record.live())?);
+        record.set_carried(carried(Of::Devices, written, &record.live())?);
         if last_update.is_some() {
             not_before(Of::Users, last_update, self.latest_of(&record))?;
         }
         record.set_carried_update(last_update);
         record.declared = true;
-        let change = (before, record.state());
-        self.summary.users.check_shift(change, Of::Users)?;
-        self.summary.users.shift(change);
-
-        match known.and_then(|id| Some((id, self.users.value_mut(id)?))) {
-            Some((id, known)) => {
-                *known = record;
-                self.users.respell(id, user.clone());
-            }
-            None => {
-                self.users.insert(user.clone(), record);
-            }
-        }
-        Ok(())
+        self.weigh_user(known, &record)?;
+        Ok(record)
     }
 
     /// Takes a user's declaration back: carried counts, retired devices among them, become zero.
@@ -135,26 +137,56 @@ where
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn undeclare_user(&mut self, user: &U) -> Result<bool, Refusal> {
-        let Some(id) = self.users.find(user) else { return Ok(false) };
-        let mut record = self.user_record(Some(id));
+        let Some(record) = self.weigh_undeclare_user(user)? else { return Ok(false) };
+        self.put_user(user, record).map(|()| true)
+    }
+
+    /// What is left in a user's row when the declaration goes; none if there is no declaration.
+    pub(super) fn weigh_undeclare_user(&self, user: &U) -> Result<Option<UserRecord>, Refusal> {
+        let known = self.users.find(user);
+        let mut record = self.user_record(known);
         if !record.declared {
-            return Ok(false);
+            return Ok(None);
         }
-        let before = record.state();
         record.set_carried(Counts::ZERO);
         record.set_carried_update(None);
         record.declared = false;
-        let change = (before, record.state());
+        self.weigh_user(known, &record)?;
+        Ok(Some(record))
+    }
+
+    /// The run state of a user before and after the row becomes `record`.
+    fn weigh_user(
+        &self,
+        known: Option<RowId>,
+        record: &UserRecord,
+    ) -> Result<StateChange, Refusal> {
+        let change = (self.user_record(known).state(), record.state());
         self.summary.users.check_shift(change, Of::Users)?;
+        Ok(change)
+    }
+
+    /// Makes `record` the row of a user, under this spelling; no row if nothing keeps it.
+    pub(super) fn put_user(&mut self, user: &U, record: UserRecord) -> Result<(), Refusal> {
+        let known = self.users.find(user);
+        let change = self.weigh_user(known, &record)?;
         self.summary.users.shift(change);
 
-        if record.first.is_none() {
-            self.users.remove(id);
-        } else if let Some(known) = self.users.value_mut(id) {
-            *known = record;
-            self.users.respell(id, user.clone());
+        let keeps = record.first.is_some() || record.is_kept();
+        match known.and_then(|id| Some((id, self.users.value_mut(id)?))) {
+            Some((id, known)) if keeps => {
+                *known = record;
+                self.users.respell(id, user.clone());
+            }
+            Some((id, _)) => {
+                self.users.remove(id);
+            }
+            None if keeps => {
+                self.users.insert(user.clone(), record);
+            }
+            None => {}
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The devices or users counted from rows held here: reported - carried.
@@ -197,7 +229,7 @@ where
         }
     }
 
-    fn user_record(&self, id: Option<crate::table::RowId>) -> UserRecord {
+    pub(super) fn user_record(&self, id: Option<RowId>) -> UserRecord {
         id.and_then(|id| self.users.get(id)).map(|(_, record)| *record).unwrap_or_default()
     }
 }

@@ -2,6 +2,8 @@
 
 mod audit;
 mod declare;
+#[cfg(feature = "journal")]
+mod kept;
 mod read;
 mod record;
 mod refusal;
@@ -13,6 +15,8 @@ use core::fmt;
 use core::hash::Hash;
 
 pub use audit::Violation;
+#[cfg(feature = "journal")]
+pub(crate) use kept::{Kept, Totals};
 pub use read::UserRow;
 pub use refusal::Refusal;
 
@@ -273,19 +277,24 @@ where
     pub fn remove(&mut self, device: &D) -> Result<Option<Event<D, U>>, Refusal> {
         let Some((row, record)) = self.recorded(device) else { return Ok(None) };
         let event = self.view(device, &record).cloned();
-        let state = event.state;
-
-        if let Some((_, user)) = record.user.and_then(|user| self.users.get(user)) {
-            let shift = user.weigh((Some(state), None))?;
-            self.summary.users.check_shift(shift.states, Of::Users)?;
-            self.summary.users.shift(shift.states);
-        }
+        self.summary.users = self.weigh_remove(&record)?;
 
         // From here on nothing refuses.
-        self.summary.devices.leave(state);
+        self.summary.devices.leave(event.state);
         self.unlink(row, &record);
         self.devices.remove(row);
         Ok(Some(event))
+    }
+
+    /// The user counts after a device is removed.
+    fn weigh_remove(&self, record: &DeviceRecord) -> Result<Counts, Refusal> {
+        let mut users = self.summary.users;
+        if let Some((_, user)) = record.user.and_then(|user| self.users.get(user)) {
+            let shift = user.weigh((Some(record.stamp.state()), None))?;
+            users.check_shift(shift.states, Of::Users)?;
+            users.shift(shift.states);
+        }
+        Ok(users)
     }
 
     /// Frees a device's row without changing the summary: its count becomes carried, for the

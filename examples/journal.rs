@@ -1,0 +1,130 @@
+//! What a journal costs in flash: `cargo run --release --example journal`.
+//!
+//! Devices report in no order, each report news. Beside the journal, the same rows in
+//! `sequential-storage`'s map, which finds out from flash alone which of them still count.
+
+mod flash;
+
+use core::hash::Hash;
+use std::io::Write;
+
+use embassy_futures::block_on;
+use flash::Flash;
+use runtally::graph::Upn;
+use runtally::journal::{Journal, Key};
+use runtally::{DateTime, Event, RunState, Tally};
+use sequential_storage::cache::Cache;
+use sequential_storage::map::{MapConfig, MapStorage};
+use uuid::Uuid;
+
+const EVENTS: i64 = 20_000;
+
+fn main() -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "{:<34}{:>7}{:>10}{:>12}{:>12}{:>10}{:>16}",
+        "rows", "pages", "B/event", "written/ev.", "read/ev.", "ev./erase", "erases per page"
+    )?;
+    let number = |n: u16| n;
+    mesh::<4>(&mut out, number)?;
+    mesh::<6>(&mut out, number)?;
+    mesh::<8>(&mut out, number)?;
+    mesh::<16>(&mut out, number)?;
+    graph::<16>(&mut out)?;
+    graph::<32>(&mut out)?;
+    map::<8>(&mut out)?;
+    map::<16>(&mut out)
+}
+
+fn mesh<const PAGES: usize>(out: &mut impl Write, user: fn(u16) -> u16) -> std::io::Result<()> {
+    let name = "512 + 64, u16 and u16";
+    journal::<u16, u16, 512, 64, PAGES>(out, name, |n| n, user)
+}
+
+fn graph<const PAGES: usize>(out: &mut impl Write) -> std::io::Result<()> {
+    let user = |n| format!("user{n:04}@contoso.example").parse().expect("a UPN");
+    let device = |n: u16| Uuid::from_u128(n.into());
+    journal::<Uuid, Upn, 512, 64, PAGES>(out, "512 + 64, GUID and UPN of 24 bytes", device, user)
+}
+
+fn journal<D, U, const DEVICES: usize, const USERS: usize, const PAGES: usize>(
+    out: &mut impl Write,
+    name: &str,
+    device: impl Fn(u16) -> D,
+    user: impl Fn(u16) -> U,
+) -> std::io::Result<()>
+where
+    D: Key + Clone + Eq + Hash,
+    U: Key + Clone + Ord + Hash,
+{
+    let mut tally = Box::new(Tally::<D, U, DEVICES, USERS>::new());
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut flash = Flash::<PAGES>::new();
+    let (mut journal, _) =
+        block_on(Journal::open(&mut flash, Flash::<PAGES>::RANGE, &mut tally)).expect("erased");
+    let mut len = 0;
+    for tick in 0..EVENTS {
+        if tick == EVENTS / 2 {
+            // From here on every device is known.
+            let flash = journal.flash();
+            (flash.written, flash.read, flash.erases) = (0, 0, [0; PAGES]);
+        }
+        let number = if tick < 512 { tick.cast_unsigned() as u16 } else { rng.u16(..512) };
+        let event = Event {
+            device: device(number),
+            user: Some(user(number % 64)),
+            state: RunState::ALL[rng.usize(..6)],
+            at: DateTime::from_ticks(tick, 0).expect("in range"),
+        };
+        let before = journal.flash().written;
+        let erases: u32 = journal.flash().erases.iter().sum();
+        match block_on(journal.apply(&mut tally, &event)) {
+            Ok(_) => {}
+            Err(error) => return writeln!(out, "{name:<34}{PAGES:>7}  {error}"),
+        }
+        if journal.flash().erases.iter().sum::<u32>() == erases {
+            len = journal.flash().written - before;
+        }
+    }
+    report(out, name, len, &flash)
+}
+
+/// The least that a map must hold: the state, the time and the user of each device.
+fn map<const PAGES: usize>(out: &mut impl Write) -> std::io::Result<()> {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut flash = Flash::<PAGES>::new();
+    let config = MapConfig::new(Flash::<PAGES>::RANGE);
+    let mut map = MapStorage::<u16, _, _>::new(&mut flash, config, Cache::new_uncached());
+    let mut buffer = [0; 64];
+    for tick in 0..EVENTS {
+        if tick == EVENTS / 2 {
+            let flash = map.flash();
+            (flash.written, flash.read, flash.erases) = (0, 0, [0; PAGES]);
+        }
+        let number = if tick < 512 { tick.cast_unsigned() as u16 } else { rng.u16(..512) };
+        let mut row = [0; 12];
+        row[..8].copy_from_slice(&tick.to_le_bytes());
+        block_on(map.store_item(&mut buffer, &number, &row.as_slice())).expect("room");
+    }
+    report(out, "512 rows in a map", 24, &flash)
+}
+
+fn report<const PAGES: usize>(
+    out: &mut impl Write,
+    name: &str,
+    len: u64,
+    flash: &Flash<PAGES>,
+) -> std::io::Result<()> {
+    let events = EVENTS as u64 / 2;
+    let erases: u32 = flash.erases.iter().sum();
+    let (least, most) = (flash.erases.iter().min(), flash.erases.iter().max());
+    writeln!(
+        out,
+        "{name:<34}{PAGES:>7}{len:>10}{:>12}{:>12}{:>10}{:>16}",
+        flash.written / events,
+        flash.read / events,
+        events / u64::from(erases.max(1)),
+        format!("{} to {}", least.unwrap_or(&0), most.unwrap_or(&0)),
+    )
+}
