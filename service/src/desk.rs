@@ -4,8 +4,8 @@ use runtally::Summary;
 use runtally::graph::{Request, Response, Settings, Store};
 use uuid::Uuid;
 
-/// The longest answer, and with it the longest page of a list: 128 KiB, some 250 users or 400
-/// devices, written in less than a millisecond.
+/// The longest answer, and with it the longest page of a list: 128 KiB, some 350 users or 580
+/// devices.
 const BUFFER: usize = 1 << 17;
 
 /// A store, and the one buffer all of its answers are written to. Whoever holds the desk's lock
