@@ -36,7 +36,16 @@ impl<'a> Encoded<'a> {
     // Asked for every word a path or query may have: once in flash is enough.
     #[inline(never)]
     pub(super) fn is(self, text: &str) -> bool {
-        self.bytes().eq(text.bytes())
+        match self.plain() {
+            Some(plain) => plain == text,
+            None => self.bytes().eq(text.bytes()),
+        }
+    }
+
+    /// The text, if nothing in it is encoded: most often it is not, and then nothing need be
+    /// decoded byte by byte.
+    fn plain(self) -> Option<&'a str> {
+        (!self.0.as_bytes().contains(&b'%')).then_some(self.0)
     }
 
     /// Decoded, if it has at most `N` bytes and they are text.
@@ -49,6 +58,9 @@ impl<'a> Encoded<'a> {
     }
 
     pub(super) fn guid(self) -> Option<Uuid> {
+        if let Some(plain) = self.plain() {
+            return json::guid(plain);
+        }
         json::guid(&self.decoded::<{ uuid::fmt::Hyphenated::LENGTH }>()?)
     }
 
