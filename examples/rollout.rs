@@ -147,7 +147,7 @@ fn write_users(fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
     for row in rows {
         let Some(last_update) = row.last_update else { continue };
         let id = Some(user_state_id(&CONFIGURATION, row.user));
-        let (upn, devices) = (row.user.clone(), row.reported());
+        let (upn, devices) = (row.user.into(), row.reported());
         let state = UserState { id, upn, email: None, name: None, last_update, devices };
         let length = state.encode(&mut json).map_err(io::Error::other)?;
         out.write_all(&json[..length])?;

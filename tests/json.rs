@@ -132,7 +132,7 @@ fn the_longest_run_summary_is_as_long_as_it_says() {
 fn the_longest_user_state_is_as_long_as_it_says() {
     let whole = UserState {
         id: Some(ID),
-        upn: upn(),
+        upn: text(),
         email: Some(text()),
         name: Some(text()),
         last_update: longest_date_time(),

@@ -72,13 +72,10 @@ impl<'a> Object<'a> {
         self.or_refuse(text, Reason::TooLong { limit: N })
     }
 
-    /// A UPN, or null.
-    pub(super) fn upn(&mut self) -> Option<Upn> {
+    /// A UPN of one character or more, or null.
+    pub(super) fn upn(&mut self) -> Option<Text<'a, { Upn::MAX_LEN }>> {
         let text = self.text()?;
-        match Upn::try_from(text) {
-            Ok(upn) => Some(upn),
-            Err(error) => self.or_refuse(None, error.reason),
-        }
+        self.or_refuse((!text.is_empty()).then_some(text), Reason::Empty)
     }
 
     pub(super) fn guid(&mut self) -> Option<Uuid> {

@@ -95,7 +95,7 @@ impl ScriptUserState {
             id,
             success_devices: success_devices.ok_or(Property::SuccessDevices.missing())?,
             error_devices: error_devices.ok_or(Property::ErrorDevices.missing())?,
-            upn: upn.ok_or(Property::UserPrincipalName.missing())?,
+            upn: upn.ok_or(Property::UserPrincipalName.missing())?.try_into()?,
         })
     }
 

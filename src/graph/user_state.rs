@@ -21,7 +21,7 @@ use crate::{Counts, DateTime, Of, RunState};
 ///
 /// let user = UserState {
 ///     id: None,
-///     upn: "ada@example.com".parse()?,
+///     upn: "ada@example.com".try_into()?,
 ///     email: None,
 ///     name: Some("Ada".try_into()?),
 ///     last_update: "2026-11-21T09:30:00Z".parse()?,
@@ -39,8 +39,8 @@ pub struct UserState<'a> {
     /// Names the user state; a body that creates one need not have it.
     #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
     pub id: Option<Uuid>,
-    /// The user.
-    pub upn: Upn,
+    /// The [UPN](Upn) of the user.
+    pub upn: Text<'a, { Upn::MAX_LEN }>,
     /// The user's e-mail address.
     pub email: Option<Text<'a, 127>>,
     /// The user's full name.
@@ -73,7 +73,7 @@ pub struct UserStateUpdate<'a> {
     #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
     pub id: Option<Uuid>,
     /// The user, if given and not null.
-    pub upn: Option<Upn>,
+    pub upn: Option<Text<'a, { Upn::MAX_LEN }>>,
     /// The user's e-mail address, if given; `Some(None)` is a null.
     pub email: Option<Option<Text<'a, 127>>>,
     /// The user's full name, if given; `Some(None)` is a null.
@@ -129,7 +129,7 @@ impl UserState<'_> {
     ///
     /// let user = UserState {
     ///     id: None,
-    ///     upn: "ada@example.com".parse()?,
+    ///     upn: "ada@example.com".try_into()?,
     ///     email: None,
     ///     name: None,
     ///     last_update: "2026-11-21T09:30Z".parse()?,
@@ -205,7 +205,7 @@ impl Serialize for UserState<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = Fields::open(serializer, &SHAPE)?;
         object.put(Property::Id, self.id)?;
-        object.put(Property::Upn, &self.upn)?;
+        object.put_text(Property::Upn, Some(self.upn))?;
         object.put_text_or_null(Property::UserEmail, self.email)?;
         object.put_text_or_null(Property::UserName, self.name)?;
         object.put(Property::LastStateUpdate, self.last_update)?;

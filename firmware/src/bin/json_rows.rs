@@ -30,7 +30,7 @@ fn main() -> ! {
         let Some(user) = event.user.as_ref().and_then(|user| tally.user(user)) else { continue };
         let state = UserState {
             id: Some(event.device),
-            upn: user.user.clone(),
+            upn: user.user.into(),
             email: Some(Text::from(user.user)),
             name: None,
             last_update: event.at,

@@ -146,14 +146,15 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
         if update.id.is_some_and(|id| id != user_id) {
             return Err(Problem::Mismatch { property: "id" });
         }
-        if update.upn.as_ref().is_some_and(|upn| upn != user.user) {
+        let is_other = |upn| Upn::try_from(upn).is_ok_and(|upn| upn != *user.user);
+        if update.upn.is_some_and(is_other) {
             return Err(Problem::Mismatch { property: "upn" });
         }
         let profile = self.profile(row, &user);
         let last_update = update.last_update.or(user.last_update);
         let state = UserState {
             id: Some(user_id),
-            upn: update.upn.unwrap_or_else(|| user.user.clone()),
+            upn: update.upn.unwrap_or_else(|| user.user.into()),
             email: update.email.unwrap_or(profile.email.as_ref().map(Text::from)),
             name: update.name.unwrap_or(profile.name.as_ref().map(Text::from)),
             last_update: last_update.ok_or(Problem::NoPath)?,
@@ -161,9 +162,13 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
         };
         writer.json(&state)?;
         let profile = Profile::of(&state);
-        let UserState { upn, devices, last_update, .. } = state;
+        let upn = Upn::try_from(state.upn)?;
+        let UserState { devices, last_update, .. } = state;
         self.tally.declare_user(&upn, devices, Some(last_update))?;
-        self.set_profile(&upn, profile);
+        if let Some(place) = self.profile_mut(&upn) {
+            place.email = profile.email;
+            place.name = profile.name;
+        }
         Ok(())
     }
 
@@ -172,20 +177,25 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
         profile.filter(|_| user.declared).unwrap_or(&Profile::EMPTY)
     }
 
-    fn set_profile(&mut self, upn: &Upn, profile: Profile) {
-        let row = self.tally.find_user(upn);
-        let place = row.and_then(|row| self.profiles.get_mut(usize::from(row.number())));
-        if let Some(place) = place {
-            *place = profile;
-        }
+    fn profile_mut(&mut self, upn: &Upn) -> Option<&mut Profile> {
+        let row = self.tally.find_user(upn)?;
+        self.profiles.get_mut(usize::from(row.number()))
     }
 }
 
 impl Profile {
     fn of(state: &UserState<'_>) -> Self {
+        let mut profile = Self::EMPTY;
+        profile.set(state);
+        profile
+    }
+
+    /// In place: a profile is too long to be handed around on a small stack.
+    fn set(&mut self, state: &UserState<'_>) {
         // A name holds what its property may have, so copying does not fail.
         let copied = |text: Option<Text<'_, 127>>| text.and_then(|text| text.copied().ok());
-        Self { email: copied(state.email), name: copied(state.name) }
+        self.email = copied(state.email);
+        self.name = copied(state.name);
     }
 }
 
@@ -230,7 +240,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         let Some(last_update) = user.last_update else { return Err(BufferFull) };
         writer.json(&UserState {
             id: Some(user_state_id(id, user.user)),
-            upn: user.user.clone(),
+            upn: user.user.into(),
             email: profile.email.as_ref().map(Text::from),
             name: profile.name.as_ref().map(Text::from),
             last_update,
@@ -256,16 +266,19 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         writer: &mut Writer<'_>,
     ) -> Result<(), Problem> {
         let mut state = UserStateUpdate::decode(body)?.complete()?;
-        let user_id = user_state_id(id, &state.upn);
+        let upn = Upn::try_from(state.upn)?;
+        let user_id = user_state_id(id, &upn);
         if state.id.replace(user_id).is_some_and(|id| id != user_id) {
             return Err(Problem::Mismatch { property: "id" });
         }
-        if self.tally.user(&state.upn).is_some_and(|user| user.declared) {
+        if self.tally.user(&upn).is_some_and(|user| user.declared) {
             return Err(Problem::Declared(Thing::User));
         }
         writer.json(&state)?;
-        self.tally.declare_user(&state.upn, state.devices, Some(state.last_update))?;
-        self.set_profile(&state.upn, Profile::of(&state));
+        self.tally.declare_user(&upn, state.devices, Some(state.last_update))?;
+        if let Some(profile) = self.profile_mut(&upn) {
+            profile.set(&state);
+        }
         Ok(())
     }
 }
