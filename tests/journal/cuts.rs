@@ -1,6 +1,7 @@
 //! The power goes at every single byte.
 
 use super::*;
+use runtally::{Event, RunState};
 
 /// Cuts the power at every byte that every operation of a trace writes or erases.
 fn cut_everywhere<const WORD: usize, const PAGE: usize>(
@@ -166,4 +167,50 @@ fn a_call_that_is_given_up_changes_nothing() {
     let last = Operation::Declare(*mirror.summary());
     assert_eq!(run(&mut journal, &mut tally, &last), Ok(Effect::Declared));
     assert_eq!(reopen(&mut flash).1, mirror);
+}
+
+/// Rows that take several records when a page leaves the log: a page that has some of them does not
+/// count.
+#[test]
+fn a_power_cut_between_rows_brought_along_loses_none() {
+    type Wide = Tally<u16, u16, 100, 1>;
+    type Flash = Mock<4, 2048>;
+    let restore = |flash: &mut Flash| {
+        flash.revive();
+        let mut tally = Wide::new();
+        let range = flash.range();
+        block_on(Journal::<_, u16, u16, 100, 1>::open(flash, range, &mut tally)).unwrap();
+        tally
+    };
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut flash = Flash::new(3);
+    let mut tally = Wide::new();
+    for tick in 0..400 {
+        let event = Event {
+            device: if tick < 100 { tick } else { rng.u16(..100) },
+            user: None,
+            state: RunState::ALL[rng.usize(..6)],
+            at: DateTime::from_ticks(tick.into(), 0).unwrap(),
+        };
+        let intact = flash.clone();
+        let mut after = tally.clone();
+        let _ = after.apply(&event).unwrap();
+        for budget in (0..).step_by(9) {
+            flash.clone_from(&intact);
+            let mut opened = Wide::new();
+            let range = flash.range();
+            let (mut journal, recovered) =
+                block_on(Journal::open(&mut flash, range, &mut opened)).unwrap();
+            assert_eq!((recovered.damaged, &opened), (0, &tally));
+            journal.flash().budget = budget;
+            let cut = block_on(journal.apply(&mut opened, &event)).is_err();
+            let restored = restore(&mut flash);
+            assert!(restored == after || cut && restored == tally);
+            if !cut {
+                break;
+            }
+        }
+        tally = after;
+    }
+    assert!(flash.erases.iter().all(|&erases| erases > 1));
 }
