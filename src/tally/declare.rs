@@ -95,6 +95,8 @@ where
     }
 
     /// What a declared user's row will hold.
+    // Out of line, so that its stack is free again when the row is put.
+    #[inline(never)]
     pub(super) fn weigh_declare_user(
         &self,
         user: &U,
