@@ -245,5 +245,7 @@ proptest! {
             let all = tally.users_from(0).filter(|(row, _)| row.number() >= first);
             prop_assert!(rows.into_iter().eq(all));
         }
+        let keys = tally.users_from(0).map(|(row, user)| (row, user.user));
+        prop_assert!(tally.user_keys().eq(keys));
     }
 }
