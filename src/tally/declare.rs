@@ -120,7 +120,7 @@ where
 
     /// Takes a user's declaration back: carried counts, retired devices among them, become zero.
     /// The row stays while it has devices, under `user`'s spelling. `Ok(false)` if the user was
-    /// not declared; then nothing changes.
+    /// neither declared nor carries anything; then nothing changes.
     ///
     /// # Errors
     ///
@@ -143,11 +143,12 @@ where
         self.put_user(user, record).map(|()| true)
     }
 
-    /// What is left in a user's row when the declaration goes; none if there is no declaration.
+    /// What is left in a user's row when the declaration and what is carried go; none if there is
+    /// neither.
     pub(super) fn weigh_undeclare_user(&self, user: &U) -> Result<Option<UserRecord>, Refusal> {
         let known = self.users.find(user);
         let mut record = self.user_record(known);
-        if !record.declared {
+        if !record.is_kept() {
             return Ok(None);
         }
         record.set_carried(Counts::ZERO);
