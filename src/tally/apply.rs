@@ -25,7 +25,7 @@ where
     /// The tally is then as it was.
     ///
     /// - [`Refusal::DevicesFull`], [`Refusal::UsersFull`]: a new device or user, and no row free.
-    /// - [`Refusal::Overflow`], [`Refusal::UserOverflow`]: a counter stands at [`Counts::MAX`](crate::Counts::MAX)(crate::Counts::MAX),
+    /// - [`Refusal::Overflow`], [`Refusal::UserOverflow`]: a counter stands at [`Counts::MAX`](crate::Counts::MAX),
     ///   which takes declared counts near that limit.
     ///
     /// ```
