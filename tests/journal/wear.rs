@@ -8,7 +8,7 @@ fn pages_wear_alike() {
     for pages in [2, 3, 8] {
         let mut flash = Mock::<4, 1024>::new(pages);
         let mut mirror = Small::new();
-        for (seed, restarts) in (0..20).enumerate() {
+        for (seed, restarts) in (0..24).enumerate() {
             let (mut journal, mut tally) = reopen(&mut flash);
             assert_eq!(tally, mirror, "{restarts} restarts");
             for operation in trace(seed as u8, 600) {
