@@ -462,7 +462,9 @@ fn any_namespace_of_the_type_is_taken_and_no_other_type() {
         "#microsoft.management.services.api.hardwareConfigurationRunSummary",
         "https://graph.microsoft.com/beta/$metadata#microsoft.graph.hardwareConfigurationRunSummary",
         "#hardwareConfigurationRunSummary",
+        "#hardware.hardwareConfigurationRunSummary",
         r"\u0023microsoft.graph.hardwareConfigurationRunSummar\u0079",
+        &format!("{}hardwareConfigurationRunSummary", r"\u0023".repeat(1000)),
     ] {
         assert!(decode(same).is_ok(), "{same}");
     }
@@ -473,6 +475,9 @@ fn any_namespace_of_the_type_is_taken_and_no_other_type() {
         "#microsoft.graph.hardwareConfigurationRunSummary.",
         "#microsoft.graph.xhardwareConfigurationRunSummary",
         "#microsoft.graph.HardwareConfigurationRunSummary",
+        "#microsoft.graph.hardwareConfigurationRunSummaries",
+        "#hardwareConfigurationRunSummary.hardware",
+        r"#microsoft.graph.x\u0068ardwareConfigurationRunSummary",
     ] {
         let reason = decode(other).unwrap_err().reason;
         let expected = "#microsoft.graph.hardwareConfigurationRunSummary";

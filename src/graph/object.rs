@@ -166,19 +166,27 @@ impl<'a> Object<'a> {
         Ok(fields.find(|(_, field)| Some(field.name) == name))
     }
 
-    /// The name of the resource's type after its namespace. Any namespace will do: clients write
-    /// `microsoft.graph`, some of Graph's own examples `microsoft.management.services.api`.
+    /// The name of the resource's type after its namespace. Any namespace will do, of any length:
+    /// clients write `microsoft.graph`, some of Graph's own examples
+    /// `microsoft.management.services.api`.
     fn odata_type(&mut self) -> Option<()> {
-        fn name(odata_type: &str) -> Option<&[u8]> {
-            odata_type.as_bytes().rsplit(|&byte| byte == b'.' || byte == b'#').next()
-        }
+        let is_separator = |c: char| matches!(c, '.' | '#');
         let expected = self.shape.odata_type;
         let given = self.string(Reason::NotAString)?;
-        let same = given
-            .resolve(&mut Name::new())
-            .filter(|given| *given == expected || name(given) == name(expected))
-            .map(|_| ());
-        self.or_refuse(same, Reason::OtherType(expected))
+        let is_same = given.as_str() == Some(expected) || {
+            let name = expected.rsplit(is_separator).next().unwrap_or_default().chars();
+            // What of the name is still to come, while what came since a separator is its start.
+            let mut to_come = Some(name.clone());
+            for c in given.chars() {
+                to_come = match to_come {
+                    _ if is_separator(c) => Some(name.clone()),
+                    Some(mut rest) => (rest.next() == Some(c)).then_some(rest),
+                    None => None,
+                };
+            }
+            to_come.is_some_and(|mut to_come| to_come.next().is_none())
+        };
+        self.or_refuse(is_same.then_some(()), Reason::OtherType(expected))
     }
 
     fn string(&mut self, reason: Reason) -> Option<Escaped<'a>> {

@@ -216,7 +216,7 @@ impl<'a> Escaped<'a> {
         (self.len <= N).then_some(Text(self))
     }
 
-    fn chars(self) -> Chars<'a> {
+    pub(super) fn chars(self) -> Chars<'a> {
         Chars { rest: self.source, plain: self.as_str().is_some() }
     }
 
@@ -274,7 +274,7 @@ impl Serialize for Escaped<'_> {
     }
 }
 
-struct Chars<'a> {
+pub(super) struct Chars<'a> {
     rest: &'a str,
     plain: bool,
 }
