@@ -3,7 +3,7 @@
 use foldhash::fast::FixedState;
 
 use crate::array::Arrays;
-use crate::contender::{Pair, Rounds, side_by_side, two_loads};
+use crate::contender::{Contender, Pair, Rounds, side_by_side, two_loads};
 use crate::index_map::{Fnv, IndexTally};
 use crate::json;
 use crate::ours::{ByHandle, ByKey, Mesh};
@@ -64,11 +64,16 @@ impl Table {
         }
     }
 
+    /// Twice the devices in the same room. They also touch twice the memory, which plain arrays
+    /// show: what those pay more, no table can save.
     fn loads<const N: usize, const U: usize>(&self) {
-        let workloads = [N, N / 2].map(|devices| Workload::new(devices, Draw::Uniform));
-        let pair = two_loads(workloads, rounds(N), [ByKey::<N, U>::default(), ByKey::default()]);
-        let case = format!("{N} devices, full, uniform");
-        self.line("apply", &case, "itself half full", Some(1.3), pair);
+        let case = |who| format!("{who}{N} devices, full, uniform");
+        let pair = both_loads::<N, _>(|| ByKey::<N, U>::default());
+        self.line("apply", &case(""), "itself half full", Some(1.3), pair);
+        let pair = both_loads::<N, _>(|| StdTally::with_room_for(N, U));
+        self.line("apply", &case("std: hashbrown + foldhash, "), "itself half full", None, pair);
+        let pair = both_loads::<N, _>(|| Arrays::with_room_for(N, U));
+        self.line("apply", &case("plain arrays, "), "itself half full", None, pair);
     }
 
     /// The same devices with twice the room: the load alone, the memory touched being the same.
@@ -126,6 +131,11 @@ impl Table {
             println!("| {what} | {case} | {peer} | {ours} | {theirs} | **{ratio}** | {target} |");
         }
     }
+}
+
+fn both_loads<const N: usize, C: Contender>(empty: impl Fn() -> C) -> Pair {
+    let workloads = [N, N / 2].map(|devices| Workload::new(devices, Draw::Uniform));
+    two_loads(workloads, rounds(N), [empty(), empty()])
 }
 
 /// Enough events that a round warms the cache, few enough that drift hits both.
