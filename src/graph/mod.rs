@@ -94,6 +94,8 @@ pub use device_state::DeviceState;
 pub use error::{BufferFull, Error, Reason};
 pub use id::{summary_id, user_state_id};
 pub use request::{Configuration, Request, Response, Script, Settings, Store, StoreFull};
+#[cfg(feature = "journal")]
+pub use request::{RolloutId, StoreChange};
 pub use run_summary::{RunSummary, RunSummaryUpdate};
 pub use script_device_state::ScriptDeviceState;
 pub use script_run_summary::ScriptRunSummary;

@@ -72,7 +72,7 @@ where
         self.pages.erase(page).await?;
 
         self.begin(turn, 0, false);
-        let opening = Opening { turn, before, totals: tally.totals() };
+        let opening = Opening { turn, before, totals: self.totals };
         let layout = self.layout();
         self.record.add(|record| opening.write(layout, record)).ok_or(Error::Corrupted)?;
         self.pages.push(page, self.record.bytes()).await?;
@@ -130,13 +130,30 @@ where
     /// The bytes of all rows after a change of some; an error if that is too many.
     pub(super) fn admit(&self, before: u32, after: u32) -> Result<u32, Error<F::Error>> {
         let live = self.live.saturating_sub(before).saturating_add(after);
-        if after > before && live > Self::limit(self.pages.count()) {
+        if after > before && !self.holds_all() && live > Self::limit(self.pages.count()) {
             return Err(self.full());
         }
         Ok(live)
     }
 
-    fn full(&self) -> Error<F::Error> {
+    /// True if every row there can be has room: then nobody needs to count their bytes.
+    pub(super) fn holds_all(&self) -> bool {
+        u32::from(self.pages.count()) >= Self::PAGES
+    }
+
+    /// Counts the bytes that the rows take.
+    pub(super) fn measure(&mut self, tally: &Tally<D, U, DEVICES, USERS>) {
+        self.live = 0;
+        for event in tally.devices() {
+            self.live = self.live.saturating_add(self.event_len(&event));
+        }
+        for (_, user, kept) in tally.kept_users() {
+            let len = self.len(|record| record.user(user, &kept));
+            self.live = self.live.saturating_add(len);
+        }
+    }
+
+    pub(super) fn full(&self) -> Error<F::Error> {
         Error::Full { live: self.live, limit: Self::limit(self.pages.count()) }
     }
 

@@ -46,8 +46,9 @@
 //! - Counts are never stored, only rows and what is carried, so the counts of a restored tally
 //!   cannot disagree with its rows: [`Tally::audit`] holds whatever the flash held.
 //!
-//! Every change must go through the journal: one made on the tally directly is not written. What is
-//! not restored is the number of a row, and which of several spellings a user's key has.
+//! Every change must go through the journal: one made on the tally directly is not written, unless
+//! it is [recorded](Journal::record) right after it. What is not restored is the number of a row,
+//! and which of several spellings a user's key has.
 //!
 //! # On flash
 //!
@@ -105,6 +106,7 @@
 //! write two rows at once. (`cargo run --release --example journal`, 2026-11-21; every number is a
 //! count and the same on every machine.)
 
+mod change;
 mod error;
 mod key;
 mod log;
@@ -121,6 +123,7 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
 
+pub use change::Change;
 pub use error::Error;
 pub use key::Key;
 
@@ -129,7 +132,7 @@ use pages::Pages;
 use places::Places;
 use record::Record;
 
-use crate::tally::Kept;
+use crate::tally::{Kept, Totals};
 use crate::{Counts, DateTime, Event, Outcome, Summary, Tally};
 
 /// What was found when a journal was opened.
@@ -165,6 +168,9 @@ pub struct Journal<F, D, U, const DEVICES: usize, const USERS: usize> {
     /// was there when damage was found: what came of it should not depend on how much of the log
     /// the next opening sees.
     heal: u16,
+    /// What is carried, and the last run, as far as it is written: of a change that the tally is
+    /// ahead, nothing may stand in the opening of a page.
+    totals: Totals,
     places: Places<DEVICES, USERS>,
     record: Record,
     keys: PhantomData<fn() -> (D, U)>,
@@ -217,6 +223,7 @@ where
             end: None,
             live: 0,
             heal: 0,
+            totals: Totals::default(),
             places: Places::new(),
             record: Record::new(),
             keys: PhantomData,
@@ -236,13 +243,8 @@ where
             }
             journal.end = Some(end);
         }
-        for event in tally.devices() {
-            journal.live = journal.live.saturating_add(journal.event_len(&event));
-        }
-        for (_, user, kept) in tally.kept_users() {
-            let len = journal.len(|record| record.user(user, &kept));
-            journal.live = journal.live.saturating_add(len);
-        }
+        journal.totals = tally.totals();
+        journal.measure(tally);
         Ok((journal, recovered))
     }
 
@@ -315,6 +317,7 @@ where
 
         let turn = self.write(tally, |record| record.event(&after)).await?;
         let outcome = tally.apply(event)?;
+        self.totals = tally.totals();
         self.places.set_device(tally.find(device), turn);
         self.live = live;
         Ok(outcome)
@@ -408,6 +411,7 @@ where
         };
         let turn = self.write(tally, change).await?;
         let event = tally.retire(device);
+        self.totals = tally.totals();
         self.places.set_user(row, turn);
         self.live = live;
         Ok(event)
@@ -443,7 +447,9 @@ where
     ) -> Result<(), Error<F::Error>> {
         let totals = tally.check_declare(written)?;
         self.write(tally, |record| record.totals(&totals)).await?;
-        Ok(tally.declare(written)?)
+        tally.declare(written)?;
+        self.totals = totals;
+        Ok(())
     }
 
     /// [`Tally::declare_user`], durable.

@@ -218,6 +218,14 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
         self.iter_from(0)
     }
 
+    /// Frees every row.
+    pub(crate) fn clear(&mut self) {
+        self.rows.clear();
+        self.heads.as_flattened_mut().fill(None);
+        self.free = None;
+        self.len = 0;
+    }
+
     /// Files every row anew under another seed; rows stay where they are.
     pub(crate) fn reseed(&mut self, seed: u64) {
         self.seed = seed;

@@ -229,6 +229,24 @@ where
         self.users.reseed(seed);
     }
 
+    /// Empties the tally: as [`new`](Self::new) makes it, but in place, and with the seed it has.
+    ///
+    /// ```
+    /// use runtally::{Event, RunState, Summary, Tally};
+    ///
+    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?;
+    /// tally.clear();
+    /// assert_eq!(tally.summary(), &Summary::ZERO);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn clear(&mut self) {
+        self.devices.clear();
+        self.users.clear();
+        self.summary = Summary::ZERO;
+        self.carried = Carried { devices: Counts::ZERO, users: Counts::ZERO };
+    }
+
     /// Takes a device out of its user's chain, and the user's row out of the table if nothing
     /// keeps it. The device's own record and the summary are the caller's to change.
     fn unlink(&mut self, device: RowId, record: &DeviceRecord) {

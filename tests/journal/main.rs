@@ -4,6 +4,7 @@ mod mock;
 
 mod cuts;
 mod damage;
+mod record;
 mod wear;
 
 use std::ops::Range;

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::changed::Changed;
 use super::problem::{Problem, Thing};
 use super::store::Rollout;
 use super::writer::Writer;
@@ -22,17 +23,17 @@ use crate::{Event, Outcome, Refusal, RowId, Tally, UserRow};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Configuration<const DEVICES: usize, const USERS: usize> {
-    tally: Tally<Uuid, Upn, DEVICES, USERS>,
+    pub(super) tally: Tally<Uuid, Upn, DEVICES, USERS>,
     /// One for each row of a user; in use while that user is declared.
-    profiles: [Profile; USERS],
+    pub(super) profiles: [Profile; USERS],
     /// True once the summary was created through the API.
-    declared: bool,
+    pub(super) declared: bool,
 }
 
 #[derive(Clone, Debug)]
-struct Profile {
-    email: Option<Name>,
-    name: Option<Name>,
+pub(super) struct Profile {
+    pub(super) email: Option<Name>,
+    pub(super) name: Option<Name>,
 }
 
 impl Profile {
@@ -139,6 +140,7 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
         row: RowId,
         body: &[u8],
         writer: &mut Writer<'_>,
+        changed: &mut Changed,
     ) -> Result<(), Problem> {
         let update = UserStateUpdate::decode(body)?;
         let (_, user) = self.tally.users_from(row.number()).next().ok_or(Problem::NoPath)?;
@@ -169,6 +171,7 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
             place.email = profile.email;
             place.name = profile.name;
         }
+        changed.user(&upn);
         Ok(())
     }
 
@@ -177,7 +180,7 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
         profile.filter(|_| user.declared).unwrap_or(&Profile::EMPTY)
     }
 
-    fn profile_mut(&mut self, upn: &Upn) -> Option<&mut Profile> {
+    pub(super) fn profile_mut(&mut self, upn: &Upn) -> Option<&mut Profile> {
         let row = self.tally.find_user(upn)?;
         self.profiles.get_mut(usize::from(row.number()))
     }
@@ -264,6 +267,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         id: &Uuid,
         body: &[u8],
         writer: &mut Writer<'_>,
+        changed: &mut Changed,
     ) -> Result<(), Problem> {
         let mut state = UserStateUpdate::decode(body)?.complete()?;
         let upn = Upn::try_from(state.upn)?;
@@ -279,6 +283,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         if let Some(profile) = self.profile_mut(&upn) {
             profile.set(&state);
         }
+        changed.user(&upn);
         Ok(())
     }
 }

@@ -81,7 +81,10 @@
 //!
 //! After an error, every count is what it was.
 
+mod changed;
 mod configuration;
+#[cfg(feature = "journal")]
+mod journaled;
 mod list;
 mod problem;
 mod query;
@@ -92,6 +95,8 @@ mod uri;
 mod writer;
 
 pub use configuration::Configuration;
+#[cfg(feature = "journal")]
+pub use journaled::{RolloutId, StoreChange};
 pub use script::Script;
 pub use store::{Store, StoreFull};
 

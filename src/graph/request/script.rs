@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::changed::Changed;
 use super::problem::{Problem, Thing};
 use super::store::Rollout;
 use super::writer::Writer;
@@ -25,7 +26,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Script<const DEVICES: usize, const USERS: usize> {
-    tally: Tally<Uuid, Upn, DEVICES, USERS>,
+    pub(super) tally: Tally<Uuid, Upn, DEVICES, USERS>,
 }
 
 impl<const DEVICES: usize, const USERS: usize> Script<DEVICES, USERS> {
@@ -230,6 +231,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         id: &Uuid,
         body: &[u8],
         writer: &mut Writer<'_>,
+        changed: &mut Changed,
     ) -> Result<(), Problem> {
         let mut state = ScriptUserState::decode(body)?;
         let user_id = user_state_id(id, &state.upn);
@@ -256,6 +258,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         }
         writer.json(&state)?;
         self.tally.declare_user(&state.upn, counts, None)?;
+        changed.user(&state.upn);
         Ok(())
     }
 }

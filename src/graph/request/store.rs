@@ -6,6 +6,7 @@ use heapless::Vec;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::changed::Changed;
 use super::list;
 use super::problem::{Problem, Thing};
 use super::query::Query;
@@ -39,11 +40,12 @@ pub struct Store<
     const USERS: usize,
 > {
     // Ids lie apart from what they name, so that taking one in moves nothing large.
-    configuration_ids: Vec<Uuid, CONFIGURATIONS>,
-    configurations: [Configuration<DEVICES, USERS>; CONFIGURATIONS],
-    script_ids: Vec<Uuid, SCRIPTS>,
-    scripts: [Script<DEVICES, USERS>; SCRIPTS],
+    pub(super) configuration_ids: Vec<Uuid, CONFIGURATIONS>,
+    pub(super) configurations: [Configuration<DEVICES, USERS>; CONFIGURATIONS],
+    pub(super) script_ids: Vec<Uuid, SCRIPTS>,
+    pub(super) scripts: [Script<DEVICES, USERS>; SCRIPTS],
     seed: u64,
+    pub(super) changed: Changed,
 }
 
 /// Every place for a configuration or script is taken.
@@ -95,6 +97,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
             script_ids: Vec::new(),
             scripts: [const { Script::new() }; SCRIPTS],
             seed: 0,
+            changed: Changed::NOTHING,
         }
     }
 
@@ -265,6 +268,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         settings: &Settings<'_>,
         writer: &mut Writer<'_>,
     ) -> Result<Success, Problem> {
+        self.changed.nothing();
         let may_write = authorize(request, settings)?;
         let route = Route::parse(request.path)?;
         let allow = route.allow().ok_or(Problem::NoPath)?;
@@ -291,28 +295,33 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
                 let Some(configuration) = self.configurations.get_mut(known) else {
                     return Err(Problem::NotFound(Thing::Configuration, id));
                 };
+                self.changed.begin(route.root, known);
                 match (route.place, request.method) {
                     (Place::Summary, "POST" | "PATCH") => {
                         configuration.write(&id, request.body, creates, writer)?;
+                        self.changed.summary();
                         Ok(if creates { Success::Created } else { Success::Ok })
                     }
                     (Place::User(user), "PATCH") => {
                         let row = configuration.user_of(&id, user)?.0;
-                        configuration.update_user(&id, row, request.body, writer)?;
+                        let changed = &mut self.changed;
+                        configuration.update_user(&id, row, request.body, writer, changed)?;
                         Ok(Success::Ok)
                     }
-                    _ => configuration.answer(&route, request, settings, writer),
+                    _ => configuration.answer(&route, request, settings, writer, &mut self.changed),
                 }
             }
             Root::Scripts => {
-                let script = position(&id, &self.script_ids)
-                    .and_then(|known| self.scripts.get_mut(known))
+                let (known, script) = position(&id, &self.script_ids)
+                    .and_then(|known| Some((known, self.scripts.get_mut(known)?)))
                     .ok_or(Problem::NotFound(Thing::Script, id))?;
+                self.changed.begin(route.root, known);
                 if let Place::SummaryRef = route.place {
                     script.write(&id, request.body)?;
+                    self.changed.summary();
                     return Ok(Success::NoContent);
                 }
-                script.answer(&route, request, settings, writer)
+                script.answer(&route, request, settings, writer, &mut self.changed)
             }
         }
     }
@@ -329,6 +338,9 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         if written.is_err() {
             // It was the last to become known, and is as empty as it was before.
             self.configuration_ids.pop();
+        } else {
+            self.changed.begin(Root::Configurations, self.configuration_ids.len().wrapping_sub(1));
+            self.changed.summary();
         }
         written.map(|()| Success::Created)
     }
@@ -418,8 +430,13 @@ pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
         body: &[u8],
         writer: &mut Writer<'_>,
     ) -> Result<(Outcome, Uuid), Problem>;
-    fn post_user(&mut self, id: &Uuid, body: &[u8], writer: &mut Writer<'_>)
-    -> Result<(), Problem>;
+    fn post_user(
+        &mut self,
+        id: &Uuid,
+        body: &[u8],
+        writer: &mut Writer<'_>,
+        changed: &mut Changed,
+    ) -> Result<(), Problem>;
 
     /// The user whose state has this id: every user's is derived until it is found.
     fn user_of(&self, id: &Uuid, user: Uuid) -> Result<(RowId, &Upn), Problem> {
@@ -435,10 +452,11 @@ pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
         request: &Request<'_>,
         settings: &Settings<'_>,
         writer: &mut Writer<'_>,
+        changed: &mut Changed,
     ) -> Result<Success, Problem> {
         match request.method {
-            "POST" => self.post(route, request, writer),
-            "DELETE" => self.delete(route),
+            "POST" => self.post(route, request, writer, changed),
+            "DELETE" => self.delete(route, changed),
             _ => self.get(route, request, settings, writer),
         }
     }
@@ -450,19 +468,20 @@ pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
         route: &Route,
         request: &Request<'_>,
         writer: &mut Writer<'_>,
+        changed: &mut Changed,
     ) -> Result<Success, Problem> {
         let user = match route.place {
             Place::Users => {
-                self.post_user(&route.id, request.body, writer)?;
+                self.post_user(&route.id, request.body, writer, changed)?;
                 return Ok(Success::Created);
             }
             Place::UserDevices(user) => Some(self.user_of(&route.id, user)?.1.clone()),
             _ => None,
         };
         let (outcome, device) = self.post_device(user.as_ref(), request.body, writer)?;
-        if !matches!(outcome, Outcome::Applied { .. })
-            && let Some(recorded) = self.tally().device(&device)
-        {
+        if matches!(outcome, Outcome::Applied { .. }) {
+            changed.device(device);
+        } else if let Some(recorded) = self.tally().device(&device) {
             writer.truncate(0);
             Self::write_device(&recorded, writer)?;
         }
@@ -470,16 +489,19 @@ pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
     }
 
     #[inline(never)]
-    fn delete(&mut self, route: &Route) -> Result<Success, Problem> {
+    fn delete(&mut self, route: &Route, changed: &mut Changed) -> Result<Success, Problem> {
         match route.place {
             Place::User(user) => {
                 let upn = self.user_of(&route.id, user)?.1.clone().folded();
-                self.tally_mut().undeclare_user(&upn)?;
+                if self.tally_mut().undeclare_user(&upn)? {
+                    changed.user(&upn);
+                }
             }
             Place::Device(device) => {
                 self.tally_mut()
                     .remove(&device)?
                     .ok_or(Problem::NotFound(Thing::Device, device))?;
+                changed.device(device);
             }
             _ => return Err(Problem::NoPath),
         }
