@@ -245,6 +245,17 @@ proptest! {
             let all = tally.users_from(0).filter(|(row, _)| row.number() >= first);
             prop_assert!(rows.into_iter().eq(all));
         }
+    }
+
+    #[cfg(feature = "graph")]
+    #[test]
+    fn the_keys_of_the_users_are_those_of_their_rows(
+        operations in prop::collection::vec(operations(0..8u16, 0..4u16), 0..32),
+    ) {
+        let mut tally: Tally<u16, u16, 5, 3> = Tally::new();
+        for operation in operations {
+            let _ = operation.run(&mut tally);
+        }
         let keys = tally.users_from(0).map(|(row, user)| (row, user.user));
         prop_assert!(tally.user_keys().eq(keys));
     }
