@@ -1,5 +1,4 @@
 //! Requests: the few paths of this service, and all those of the library.
-#![expect(clippy::result_large_err, reason = "an error is the response that is sent")]
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,6 +19,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use runtally::graph;
 use tokio::time::timeout;
 
+use crate::journal::{Durable, NotDurable};
 use crate::metrics::{self, Metrics};
 use crate::{Desk, Origin, Rollouts, Totals};
 
@@ -106,7 +106,7 @@ async fn page() -> Response {
 
 /// The ids of the configurations and scripts: what the page begins with.
 async fn rollouts(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let totals = match app.totals(&headers) {
+    let totals = match app.totals(&headers).await {
         Ok(totals) => totals,
         Err(refusal) => return refusal,
     };
@@ -117,7 +117,7 @@ async fn rollouts(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 }
 
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    match app.totals(&headers) {
+    match app.totals(&headers).await {
         Ok(totals) => {
             ([(CONTENT_TYPE, metrics::MEDIA_TYPE)], app.metrics.text(&totals)).into_response()
         }
@@ -132,12 +132,12 @@ async fn graph(State(app): State<Arc<App>>, request: Request) -> Response {
     if head.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         let message = "send the body without a Content-Encoding";
         let mut response =
-            problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupportedMediaType", message);
+            refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupportedMediaType", message);
         response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         return response;
     }
     match read(body, &app.options).await {
-        Ok(body) => app.answer(&head, &body),
+        Ok(body) => app.answer(&head, &body).await,
         Err(refusal) => refusal,
     }
 }
@@ -150,12 +150,12 @@ async fn read(mut body: Body, options: &Options) -> Result<Bytes, Response> {
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let _ = timeout(options.body_time, drain(body)).await;
             let message = format!("the body is longer than {} bytes", options.body);
-            problem(StatusCode::PAYLOAD_TOO_LARGE, "requestTooLarge", &message)
+            refuse(StatusCode::PAYLOAD_TOO_LARGE, "requestTooLarge", &message)
         }
-        Ok(Err(_)) => problem(StatusCode::BAD_REQUEST, "badRequest", "the body is not whole"),
+        Ok(Err(_)) => refuse(StatusCode::BAD_REQUEST, "badRequest", "the body is not whole"),
         Err(_) => {
             let message = format!("the body took longer than {:?}", options.body_time);
-            problem(StatusCode::REQUEST_TIMEOUT, "requestTimeout", &message)
+            refuse(StatusCode::REQUEST_TIMEOUT, "requestTimeout", &message)
         }
     };
     // What is left of the body would be taken for the next request.
@@ -175,14 +175,14 @@ async fn drain(mut body: Body) {
 }
 
 impl App {
-    fn answer(&self, head: &Parts, body: &[u8]) -> Response {
+    async fn answer(&self, head: &Parts, body: &[u8]) -> Response {
         let origin = match &self.options.origin {
             Some(origin) => Ok(origin.clone()),
             None => Origin::of(head),
         };
         let Ok(origin) = origin else {
             let message = "send one Host header, with the name of a host";
-            return problem(StatusCode::BAD_REQUEST, "badRequest", message);
+            return refuse(StatusCode::BAD_REQUEST, "badRequest", message);
         };
         let request = graph::Request {
             // What a GET is answered is what a HEAD asks for; the connection leaves the body out.
@@ -193,46 +193,80 @@ impl App {
             content_type: text(&head.headers, &CONTENT_TYPE),
             body,
         };
-        self.handle(&request, origin.as_str())
+        self.handle(&request, origin.as_str()).await
     }
 
-    /// The library's answer, taken out of its buffer.
-    fn handle(&self, request: &graph::Request<'_>, origin: &str) -> Response {
+    /// The library's answer, once all that it shows is durable.
+    async fn handle(&self, request: &graph::Request<'_>, origin: &str) -> Response {
         let Options { read_token, write_token, bare, .. } = &self.options;
         let settings = graph::Settings { read_token, write_token, bare: *bare, origin };
-        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = desk.handle(request, &settings);
-        let mut response = Response::new(Body::from(Bytes::copy_from_slice(answer.body)));
-        // The library knows no status that is none.
-        *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
-        for (name, value) in answer.headers() {
-            let name = match name {
-                "Content-Type" => CONTENT_TYPE,
-                "Allow" => ALLOW,
-                name => HeaderName::from_bytes(name.as_bytes()).unwrap_or(ALLOW),
+        loop {
+            let (response, durable) = {
+                let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+                let response = response(&desk.handle(request, &settings));
+                (response, desk.store().durable())
             };
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            match wait(durable).await {
+                Ok(()) => return response,
+                // What was seen is not there. What is there can still be read.
+                Err(_) if request.method == "GET" => {}
+                Err(why) => {
+                    let (status, code) = (StatusCode::INSUFFICIENT_STORAGE, "insufficientStorage");
+                    return refuse(status, code, &why.to_string());
+                }
+            }
         }
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
     }
 
     /// All totals, or the library's own answer to whoever may not read. The path it is asked for
     /// leads to nothing, so whoever may is told 404.
-    fn totals(&self, headers: &HeaderMap) -> Result<Vec<Totals>, Response> {
+    async fn totals(&self, headers: &HeaderMap) -> Result<Vec<Totals>, Response> {
         let request = graph::Request {
             method: "GET",
             path: "/",
             authorization: text(headers, &AUTHORIZATION),
             ..graph::Request::default()
         };
-        let response = self.handle(&request, "");
+        let response = self.handle(&request, "").await;
         if response.status() != StatusCode::NOT_FOUND {
             return Err(response);
         }
-        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(desk.store().totals())
+        loop {
+            let (totals, durable) = {
+                let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+                (desk.store().totals(), desk.store().durable())
+            };
+            if wait(durable).await.is_ok() {
+                return Ok(totals);
+            }
+        }
     }
+}
+
+async fn wait(durable: Option<Durable>) -> Result<(), NotDurable> {
+    match durable {
+        None => Ok(()),
+        Some(durable) => {
+            durable.await.unwrap_or_else(|_| Err(NotDurable::from("the service ends")))
+        }
+    }
+}
+
+/// An answer of the library, taken out of its buffer.
+fn response(answer: &graph::Response<'_>) -> Response {
+    let mut response = Response::new(Body::from(Bytes::copy_from_slice(answer.body)));
+    // The library knows no status that is none.
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
+    for (name, value) in answer.headers() {
+        let name = match name {
+            "Content-Type" => CONTENT_TYPE,
+            "Allow" => ALLOW,
+            name => HeaderName::from_bytes(name.as_bytes()).unwrap_or(ALLOW),
+        };
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -246,10 +280,15 @@ fn json_headers() -> [(HeaderName, HeaderValue); 2] {
     ]
 }
 
-/// An error of this service, in the shape of Graph's.
-fn problem(status: StatusCode, code: &str, message: &str) -> Response {
-    let body = serde_json::json!({
-        "error": { "code": code, "message": message, "innerError": { "status": status.as_u16() } }
+/// An error of this service.
+fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
+    (status, json_headers(), problem(status.as_u16(), code, message)).into_response()
+}
+
+/// An error in the shape of Graph's.
+pub(crate) fn problem(status: u16, code: &str, message: &str) -> String {
+    let error = serde_json::json!({
+        "error": { "code": code, "message": message, "innerError": { "status": status } }
     });
-    (status, json_headers(), body.to_string()).into_response()
+    error.to_string()
 }

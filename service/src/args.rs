@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use lexopt::prelude::*;
 use runtally_service::{Limits, Origin, demo};
@@ -15,6 +16,7 @@ Usage: runtally-service [OPTIONS]
   --listen ADDRESS:PORT  where to listen (default 127.0.0.1:8080); port 0 picks one
   --configuration GUID   a hardware configuration to count; may be given several times
   --script GUID          a management script to count; may be given several times
+  --journal FILE         keep the counts in this file, and begin with those that are there
   --bare                 answer GET runSummary without the envelope {\"value\": ...}
   --origin URL           where clients reach the service, for links (default: what the request says)
   --connections N        connections at a time (default 1024)
@@ -30,6 +32,7 @@ pub(crate) struct Args {
     pub(crate) listen: SocketAddr,
     pub(crate) configurations: Vec<Uuid>,
     pub(crate) scripts: Vec<Uuid>,
+    pub(crate) journal: Option<PathBuf>,
     pub(crate) bare: bool,
     pub(crate) origin: Option<Origin>,
     pub(crate) limits: Limits,
@@ -50,6 +53,7 @@ impl Ask {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             configurations: Vec::new(),
             scripts: Vec::new(),
+            journal: None,
             bare: false,
             origin: None,
             limits: Limits::default(),
@@ -62,6 +66,7 @@ impl Ask {
                 Long("listen") => args.listen = parser.value()?.parse()?,
                 Long("configuration") => args.configurations.push(parser.value()?.parse()?),
                 Long("script") => args.scripts.push(parser.value()?.parse()?),
+                Long("journal") => args.journal = Some(parser.value()?.into()),
                 Long("bare") => args.bare = true,
                 Long("origin") => args.origin = Some(parser.value()?.parse()?),
                 Long("connections") => args.limits.connections = parser.value()?.parse()?,

@@ -1,8 +1,13 @@
 //! Where requests are answered: a store and the buffer its answers are written to.
 
+use std::io;
+use std::sync::Arc;
+
 use runtally::Summary;
 use runtally::graph::{Request, Response, Settings, Store};
 use uuid::Uuid;
+
+use crate::journal::{Durable, Log};
 
 /// The longest answer, and with it the longest page of a list: 128 KiB, some 350 users or 580
 /// devices.
@@ -28,6 +33,19 @@ pub trait Rollouts: Send {
 
     /// The totals of every configuration, then of every script.
     fn totals(&self) -> Vec<Totals>;
+
+    /// Comes when all that can be seen now is durable; `None` if it is, or is not meant to be.
+    fn durable(&self) -> Option<Durable> {
+        None
+    }
+
+    /// The way of changes to the disk, if there is one.
+    fn log(&self) -> Option<Arc<Log>> {
+        None
+    }
+
+    /// Takes back what is not durable.
+    fn abandon(&mut self, _error: &io::Error) {}
 }
 
 /// The counts of one roll-out.

@@ -27,13 +27,18 @@
 //! ```
 
 mod app;
+mod committer;
 pub mod demo;
 mod desk;
+pub mod journal;
+mod journaled;
 mod metrics;
 mod origin;
 mod server;
 
 pub use app::{Options, router};
+pub use committer::Committer;
 pub use desk::{Desk, Rollouts, Totals};
+pub use journaled::Journaled;
 pub use origin::{NoOrigin, Origin};
 pub use server::{Limits, serve};

@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use args::{Args, Ask};
-use runtally::graph::Store;
-use runtally_service::{Desk, Options, demo, router, serve};
+use runtally::graph::RolloutId;
+use runtally_service::{Committer, Desk, Journaled, Options, demo, router, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Eight configurations and eight scripts, each of 65 534 devices and 16 384 users. Empty, it is
 /// all zero bytes: the system gives memory to a row when it is first written.
-static DESK: Mutex<Desk<Store<8, 8, 65_534, 16_384>>> = Mutex::new(Desk::new(Store::new()));
+static DESK: Mutex<Desk<Journaled<8, 8, 65_534, 16_384>>> = Mutex::new(Desk::new(Journaled::new()));
 
 fn main() -> ExitCode {
     let args = match Ask::from_env() {
@@ -48,13 +48,25 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         let mut desk = DESK.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody outside can choose keys that collide.
         desk.store().reseed(getrandom::u64()?);
-        for id in args.configurations {
-            desk.store().declare_configuration(id)?;
+        if let Some(path) = &args.journal {
+            let recovered = desk.store().open(path);
+            let recovered =
+                recovered.map_err(|error| format!("the journal {}: {error}", path.display()))?;
+            eprintln!(
+                "journal {}: {} records restored, {} damaged",
+                path.display(),
+                recovered.records,
+                recovered.damaged
+            );
         }
-        for id in args.scripts {
-            desk.store().declare_script(id)?;
+        let configurations = args.configurations.into_iter().map(RolloutId::Configuration);
+        for id in configurations.chain(args.scripts.into_iter().map(RolloutId::Script)) {
+            desk.store().declare(id)?;
         }
     }
+    let committer = Committer::start(&DESK)?;
+    // A file that may grow no further is a write that fails, not the end.
+    let _too_large = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
     let options = Options {
         read_token: token("RUNTALLY_READ_TOKEN", "may read")?,
         write_token: token("RUNTALLY_WRITE_TOKEN", "may read and write")?,
@@ -80,6 +92,9 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         tokio::spawn(async move { demo::run(&DESK, &write_token).await });
     }
     serve(listener, router(&DESK, options), &args.limits, shutdown).await;
+    if let Some(committer) = committer {
+        committer.finish();
+    }
     Ok(())
 }
 
