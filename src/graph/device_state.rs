@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Fields};
+use super::json::{self, Resource, Value};
 use super::object::{Object, Shape};
 use super::property::Property;
 use super::{BufferFull, Error, Text, Upn};
@@ -248,20 +248,31 @@ impl<'a> DeviceState<'a> {
     }
 }
 
+impl Resource for DeviceState<'_> {
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
+    }
+
+    fn value(&self, property: Property) -> Value<'_> {
+        match property {
+            Property::Id => self.id.into(),
+            Property::DeviceName => self.device_name.into(),
+            Property::OsVersion => self.os_version.into(),
+            Property::Upn => Value::from(self.upn).or_null(),
+            Property::InternalVersion => self.internal_version.into(),
+            Property::LastStateUpdate => self.last_update.into(),
+            Property::ConfigurationState => self.state.into(),
+            Property::ConfigurationOutput => self.output.into(),
+            Property::ConfigurationError => self.error.into(),
+            Property::AssignmentFilterIds => self.assignment_filter_ids.into(),
+            Property::UserId => self.user_id.into(),
+            _ => Value::Absent,
+        }
+    }
+}
+
 impl Serialize for DeviceState<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = Fields::open(serializer, &SHAPE)?;
-        object.put(Property::Id, self.id)?;
-        object.put_text(Property::DeviceName, self.device_name)?;
-        object.put_text(Property::OsVersion, self.os_version)?;
-        object.put_text_or_null(Property::Upn, self.upn)?;
-        object.put(Property::InternalVersion, self.internal_version)?;
-        object.put(Property::LastStateUpdate, self.last_update)?;
-        object.put(Property::ConfigurationState, self.state)?;
-        object.put_text(Property::ConfigurationOutput, self.output)?;
-        object.put_text(Property::ConfigurationError, self.error)?;
-        object.put_text(Property::AssignmentFilterIds, self.assignment_filter_ids)?;
-        object.put_text(Property::UserId, self.user_id)?;
-        object.close()
+        json::serialize(self, serializer)
     }
 }

@@ -1,8 +1,9 @@
 //! Ids that are derived: the same on every node and after every restart, and kept nowhere.
 
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::Upn;
+use super::sha1::sha1;
 
 /// The id of the summary of a configuration or script: a name-based UUID under its own id.
 ///
@@ -19,7 +20,7 @@ use super::Upn;
 /// ```
 #[must_use]
 pub fn summary_id(of: &Uuid) -> Uuid {
-    Uuid::new_v5(of, b"")
+    named(of, "")
 }
 
 /// The id of a user's state in a configuration or script: a name-based UUID under its id, the name
@@ -38,5 +39,14 @@ pub fn summary_id(of: &Uuid) -> Uuid {
 /// ```
 #[must_use]
 pub fn user_state_id(of: &Uuid, user: &Upn) -> Uuid {
-    Uuid::new_v5(of, user.clone().folded().as_str().as_bytes())
+    named(of, user.as_str())
+}
+
+/// The UUID of a name, in lower case, under another.
+fn named(space: &Uuid, name: &str) -> Uuid {
+    let lower = name.bytes().map(|byte| byte.to_ascii_lowercase());
+    let len = (name.len() as u32).saturating_add(16);
+    let [a, b, c, d, _] = sha1(space.as_bytes().iter().copied().chain(lower), len);
+    let [high, low] = [[a, b], [c, d]].map(|[high, low]| u64::from(high) << 32 | u64::from(low));
+    Builder::from_sha1_bytes(Uuid::from_u64_pair(high, low).into_bytes()).into_uuid()
 }

@@ -1,17 +1,14 @@
-//! JSON out: through serde-json-core, with a length that is known beforehand.
+//! JSON out: of a length that is known beforehand.
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use uuid::Uuid;
 
 use super::object::Shape;
 use super::property::{Field, Property};
+use super::text::Escaped;
+use super::writer::Writer;
 use super::{BufferFull, Text, Upn};
-use crate::{Counts, DateTime, Of, RunState};
-
-pub(super) fn encode(value: &impl Serialize, buffer: &mut [u8]) -> Result<usize, BufferFull> {
-    // It has no other error.
-    serde_json_core::to_slice(value, buffer).map_err(|_| BufferFull)
-}
+use crate::{DateTime, RunState};
 
 /// The most bytes of an object of these properties.
 pub(super) const fn object(mut fields: &[Field]) -> usize {
@@ -40,10 +37,7 @@ pub(super) const fn plain(text: &str) -> usize {
     text.len().saturating_add(2)
 }
 
-/// What a property is written as, unless it is a text.
-///
-/// One type for many keeps the serialiser to one instance. Texts have another, so that what writes
-/// none of them does not carry what unescapes them.
+/// What a property is written as.
 pub(super) enum Value<'a> {
     /// Left out.
     Absent,
@@ -53,6 +47,17 @@ pub(super) enum Value<'a> {
     Guid(Uuid),
     DateTime(DateTime),
     Str(&'a str),
+    Text(Escaped<'a>),
+}
+
+impl Value<'_> {
+    /// No value is null.
+    pub(super) fn or_null(self) -> Self {
+        match self {
+            Self::Absent => Self::Null,
+            value => value,
+        }
+    }
 }
 
 /// No value is left out.
@@ -98,6 +103,12 @@ impl<'a> From<&'a Upn> for Value<'a> {
     }
 }
 
+impl<'a, const N: usize> From<Text<'a, N>> for Value<'a> {
+    fn from(text: Text<'a, N>) -> Self {
+        Self::Text(text.escaped())
+    }
+}
+
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -109,87 +120,102 @@ impl Serialize for Value<'_> {
             }
             Self::DateTime(at) => at.serialize(serializer),
             Self::Str(text) => serializer.serialize_str(text),
+            Self::Text(text) => text.serialize(serializer),
         }
     }
 }
 
-/// A resource being written: its properties in the order of its shape.
-pub(super) struct Fields<S> {
-    object: S,
+/// A resource that is written: its properties are those of its shape, in that order.
+pub(super) trait Resource {
+    fn shape(&self) -> &'static Shape;
+
+    /// What a property is written as; `@odata.type` is not asked for.
+    fn value(&self, property: Property) -> Value<'_>;
 }
 
-impl<S: SerializeStruct> Fields<S> {
-    /// Begins with the name of the type.
-    pub(super) fn open(
-        serializer: impl Serializer<SerializeStruct = S, Ok = S::Ok, Error = S::Error>,
-        shape: &'static Shape,
-    ) -> Result<Self, S::Error> {
-        let object = serializer.serialize_struct(shape.odata_type, shape.fields.len())?;
-        let mut fields = Self { object };
-        fields.put(Property::Type, Value::Str(shape.odata_type))?;
-        Ok(fields)
-    }
+/// The properties of a shape that are wanted: bit `n` for its field `n`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Select(pub(super) u32);
 
-    /// An absent value is left out.
-    pub(super) fn put<'a>(
-        &mut self,
-        property: Property,
-        value: impl Into<Value<'a>>,
-    ) -> Result<(), S::Error> {
-        self.put_named(property.name(), &value.into())
-    }
+impl Select {
+    pub(super) const ALL: Self = Self(u32::MAX);
+}
 
-    fn put_named(&mut self, name: &'static str, value: &Value<'_>) -> Result<(), S::Error> {
-        match value {
-            Value::Absent => self.object.skip_field(name),
-            _ => self.object.serialize_field(name, value),
+/// The JSON of a resource at the start of `buffer`; gives its length in bytes.
+pub(super) fn encode(resource: &dyn Resource, buffer: &mut [u8]) -> Result<usize, BufferFull> {
+    let mut writer = Writer::new(buffer);
+    writer.resource(resource, Select::ALL);
+    writer.finish().map(<[u8]>::len)
+}
+
+/// A resource for a format that serde knows.
+pub(super) fn serialize<S: Serializer>(
+    resource: &dyn Resource,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let shape = resource.shape();
+    let mut object = serializer.serialize_struct(shape.odata_type, shape.fields.len())?;
+    for field in shape.fields {
+        match field.value_in(resource) {
+            Value::Absent => object.skip_field(field.name)?,
+            value => object.serialize_field(field.name, &value)?,
         }
     }
+    object.end()
+}
 
-    /// An absent text is left out.
-    pub(super) fn put_text<const N: usize>(
-        &mut self,
-        property: Property,
-        text: Option<Text<'_, N>>,
-    ) -> Result<(), S::Error> {
-        match text {
-            Some(text) => self.object.serialize_field(property.name(), &text.escaped()),
-            None => self.object.skip_field(property.name()),
+impl Field {
+    fn value_in<'r>(&self, resource: &'r dyn Resource) -> Value<'r> {
+        match self.property {
+            Property::Type => Value::Str(resource.shape().odata_type),
+            property => resource.value(property),
         }
     }
+}
 
-    /// An absent text is null.
-    pub(super) fn put_text_or_null<const N: usize>(
-        &mut self,
-        property: Property,
-        text: Option<Text<'_, N>>,
-    ) -> Result<(), S::Error> {
-        match text {
-            Some(_) => self.put_text(property, text),
-            None => self.put(property, Value::Null),
+impl Writer<'_> {
+    /// The properties of a resource that are wanted. Its type's name is no property and stays.
+    pub(super) fn resource(&mut self, resource: &dyn Resource, select: Select) {
+        let mut before = b'{';
+        let mut bits = select.0;
+        for field in resource.shape().fields {
+            let is_wanted = bits & 1 != 0 || field.property == Property::Type;
+            bits >>= 1;
+            let value = if is_wanted { field.value_in(resource) } else { Value::Absent };
+            if matches!(value, Value::Absent) {
+                continue;
+            }
+            self.byte(before);
+            before = b',';
+            self.string(field.name);
+            self.byte(b':');
+            self.value(&value);
         }
+        self.byte(b'}');
     }
 
-    /// The counters that the shape has.
-    pub(super) fn counts(
-        &mut self,
-        shape: &'static Shape,
-        devices: &Counts,
-        users: &Counts,
-    ) -> Result<(), S::Error> {
-        for field in shape.fields {
-            let Property::Count(counter) = field.property else { continue };
-            let counts = match counter.of {
-                Of::Devices => devices,
-                Of::Users => users,
-            };
-            self.put_named(field.name, &Value::Count(counts[counter.state]))?;
+    fn value(&mut self, value: &Value<'_>) {
+        match *value {
+            Value::Absent | Value::Null => self.raw("null"),
+            Value::Count(count) => self.number(count),
+            Value::Int32(number) => {
+                if number < 0 {
+                    self.byte(b'-');
+                }
+                self.number(number.unsigned_abs());
+            }
+            Value::Guid(guid) => {
+                self.string(guid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+            }
+            Value::DateTime(at) => self.string(&at.text()),
+            Value::Str(text) => self.string(text),
+            Value::Text(text) => {
+                self.byte(b'"');
+                // A writer has no error of its own.
+                let _ = text.write_to(self);
+                self.byte(b'"');
+            }
         }
-        Ok(())
-    }
-
-    pub(super) fn close(self) -> Result<S::Ok, S::Error> {
-        self.object.end()
     }
 }
 

@@ -68,9 +68,9 @@
 //!
 //! # What is written
 //!
-//! Every resource is [`serde::Serialize`] and written by [`serde_json_core`]: compact, in the order
-//! of Graph's examples, with `@odata.type` first. Each states its longest JSON as a constant, so a
-//! buffer can be sized that never overflows.
+//! Every resource is written compactly, in the order of Graph's examples, with `@odata.type` first.
+//! Each states its longest JSON as a constant, so a buffer can be sized that never overflows. For
+//! other formats each is [`serde::Serialize`].
 
 mod counts_update;
 mod device_state;
@@ -85,9 +85,11 @@ mod run_summary;
 mod script_device_state;
 mod script_run_summary;
 mod script_user_state;
+mod sha1;
 mod text;
 mod upn;
 mod user_state;
+mod writer;
 
 pub use counts_update::CountsUpdate;
 pub use device_state::DeviceState;

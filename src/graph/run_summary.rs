@@ -3,11 +3,11 @@
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Fields, Value};
+use super::json::{self, Resource, Value};
 use super::object::{Object, Shape};
 use super::property::Property;
 use super::{BufferFull, CountsUpdate, Error};
-use crate::{DateTime, Of, RunState, Summary};
+use crate::{Counter, DateTime, Of, RunState, Summary};
 
 /// The summary of a hardware configuration: `hardwareConfigurationRunSummary`.
 ///
@@ -198,13 +198,26 @@ impl RunSummaryUpdate {
     }
 }
 
+impl Resource for RunSummary {
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
+    }
+
+    fn value(&self, property: Property) -> Value<'_> {
+        match property {
+            Property::Id => self.id.into(),
+            Property::Count(Counter { of: Of::Devices, state }) => {
+                self.summary.devices[state].into()
+            }
+            Property::Count(Counter { of: Of::Users, state }) => self.summary.users[state].into(),
+            Property::LastRun => Value::from(self.summary.last_run).or_null(),
+            _ => Value::Absent,
+        }
+    }
+}
+
 impl Serialize for RunSummary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Summary { devices, users, last_run } = &self.summary;
-        let mut object = Fields::open(serializer, &SHAPE)?;
-        object.put(Property::Id, self.id)?;
-        object.counts(&SHAPE, devices, users)?;
-        object.put(Property::LastRun, last_run.map_or(Value::Null, Value::DateTime))?;
-        object.close()
+        json::serialize(self, serializer)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Fields};
+use super::json::{self, Resource, Value};
 use super::object::{Object, Shape};
 use super::property::Property;
 use super::{BufferFull, Error, Text, Upn};
@@ -205,15 +205,26 @@ impl<'a> ScriptDeviceState<'a> {
     }
 }
 
+impl Resource for ScriptDeviceState<'_> {
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
+    }
+
+    fn value(&self, property: Property) -> Value<'_> {
+        match property {
+            Property::Id => self.id.into(),
+            Property::RunState => self.state.into(),
+            Property::ResultMessage => self.result_message.into(),
+            Property::LastStateUpdate => self.last_update.into(),
+            Property::ErrorCode => self.error_code.into(),
+            Property::ErrorDescription => self.error_description.into(),
+            _ => Value::Absent,
+        }
+    }
+}
+
 impl Serialize for ScriptDeviceState<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = Fields::open(serializer, &SHAPE)?;
-        object.put(Property::Id, self.id)?;
-        object.put(Property::RunState, self.state)?;
-        object.put_text(Property::ResultMessage, self.result_message)?;
-        object.put(Property::LastStateUpdate, self.last_update)?;
-        object.put(Property::ErrorCode, self.error_code)?;
-        object.put_text(Property::ErrorDescription, self.error_description)?;
-        object.close()
+        json::serialize(self, serializer)
     }
 }

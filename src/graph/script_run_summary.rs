@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Fields};
+use super::json::{self, Resource, Value};
 use super::object::{Object, Shape};
 use super::property::Property;
 use super::{BufferFull, Error};
@@ -120,14 +120,25 @@ impl ScriptRunSummary {
     }
 }
 
+impl Resource for ScriptRunSummary {
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
+    }
+
+    fn value(&self, property: Property) -> Value<'_> {
+        match property {
+            Property::Id => self.id.into(),
+            Property::SuccessDevices => self.success_devices.into(),
+            Property::ErrorDevices => self.error_devices.into(),
+            Property::SuccessUsers => self.success_users.into(),
+            Property::ErrorUsers => self.error_users.into(),
+            _ => Value::Absent,
+        }
+    }
+}
+
 impl Serialize for ScriptRunSummary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = Fields::open(serializer, &SHAPE)?;
-        object.put(Property::Id, self.id)?;
-        object.put(Property::SuccessDevices, self.success_devices)?;
-        object.put(Property::ErrorDevices, self.error_devices)?;
-        object.put(Property::SuccessUsers, self.success_users)?;
-        object.put(Property::ErrorUsers, self.error_users)?;
-        object.close()
+        json::serialize(self, serializer)
     }
 }

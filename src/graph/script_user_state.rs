@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Fields};
+use super::json::{self, Resource, Value};
 use super::object::{Object, Shape};
 use super::property::Property;
 use super::{BufferFull, Error, Upn};
@@ -120,13 +120,24 @@ impl ScriptUserState {
     }
 }
 
+impl Resource for ScriptUserState {
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
+    }
+
+    fn value(&self, property: Property) -> Value<'_> {
+        match property {
+            Property::Id => self.id.into(),
+            Property::SuccessDevices => self.success_devices.into(),
+            Property::ErrorDevices => self.error_devices.into(),
+            Property::UserPrincipalName => Value::from(&self.upn),
+            _ => Value::Absent,
+        }
+    }
+}
+
 impl Serialize for ScriptUserState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = Fields::open(serializer, &SHAPE)?;
-        object.put(Property::Id, self.id)?;
-        object.put(Property::SuccessDevices, self.success_devices)?;
-        object.put(Property::ErrorDevices, self.error_devices)?;
-        object.put(Property::UserPrincipalName, &self.upn)?;
-        object.close()
+        json::serialize(self, serializer)
     }
 }

@@ -223,7 +223,7 @@ impl<'a> Escaped<'a> {
     /// Writes the text, unescaped.
     ///
     /// One function for every kind of string it may go to: it is the slow path, and is kept small.
-    fn write_to(self, out: &mut dyn fmt::Write) -> fmt::Result {
+    pub(super) fn write_to(self, out: &mut dyn fmt::Write) -> fmt::Result {
         let mut rest = self.source;
         if self.as_str().is_none() {
             while let Some(at) = rest.bytes().position(|byte| byte == b'\\') {

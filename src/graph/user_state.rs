@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::{self, Fields};
+use super::json::{self, Resource, Value};
 use super::object::{Object, Shape};
 use super::property::Property;
 use super::{BufferFull, CountsUpdate, Error, Text, Upn};
@@ -201,15 +201,26 @@ impl<'a> UserStateUpdate<'a> {
     }
 }
 
+impl Resource for UserState<'_> {
+    fn shape(&self) -> &'static Shape {
+        &SHAPE
+    }
+
+    fn value(&self, property: Property) -> Value<'_> {
+        match property {
+            Property::Id => self.id.into(),
+            Property::Upn => self.upn.into(),
+            Property::UserEmail => Value::from(self.email).or_null(),
+            Property::UserName => Value::from(self.name).or_null(),
+            Property::LastStateUpdate => self.last_update.into(),
+            Property::Count(counter) => self.devices[counter.state].into(),
+            _ => Value::Absent,
+        }
+    }
+}
+
 impl Serialize for UserState<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = Fields::open(serializer, &SHAPE)?;
-        object.put(Property::Id, self.id)?;
-        object.put_text(Property::Upn, Some(self.upn))?;
-        object.put_text_or_null(Property::UserEmail, self.email)?;
-        object.put_text_or_null(Property::UserName, self.name)?;
-        object.put(Property::LastStateUpdate, self.last_update)?;
-        object.counts(&SHAPE, &self.devices, &Counts::ZERO)?;
-        object.close()
+        json::serialize(self, serializer)
     }
 }

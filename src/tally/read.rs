@@ -217,10 +217,10 @@ where
         self.users.iter_from(first).map(|(id, user, record)| (id, self.user_view(user, record)))
     }
 
-    /// The keys of the users' rows.
+    /// The keys of the users' rows, from row `first` on.
     #[cfg(feature = "graph")]
-    pub(crate) fn user_keys(&self) -> impl Iterator<Item = (RowId, &U)> + Clone {
-        self.users.iter().map(|(id, user, _)| (id, user))
+    pub(crate) fn user_keys_from(&self, first: u16) -> impl Iterator<Item = (RowId, &U)> + Clone {
+        self.users.iter_from(first).map(|(id, user, _)| (id, user))
     }
 
     /// What is recorded of each device of a user, in no order; empty if there is no row.

@@ -257,6 +257,6 @@ proptest! {
             let _ = operation.run(&mut tally);
         }
         let keys = tally.users_from(0).map(|(row, user)| (row, user.user));
-        prop_assert!(tally.user_keys().eq(keys));
+        prop_assert!(tally.user_keys_from(0).eq(keys));
     }
 }

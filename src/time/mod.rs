@@ -214,7 +214,7 @@ impl DateTime {
     }
 
     /// What is written.
-    fn text(self) -> String<{ Self::MAX_LEN }> {
+    pub(crate) fn text(self) -> String<{ Self::MAX_LEN }> {
         let local = self.ticks.wrapping_add(ticks_of_offset(self.offset));
         let (day_number, minutes, ticks) = split_local_ticks(local);
         let (year, month, day) = date(day_number);

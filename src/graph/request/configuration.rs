@@ -3,13 +3,13 @@
 use uuid::Uuid;
 
 use super::changed::Changed;
-use super::problem::{Problem, Thing};
-use super::store::Rollout;
-use super::writer::Writer;
-use crate::graph::object::Shape;
+use super::problem::{Problem, Thing, must_be};
+use super::rollout::{Rollout, Shapes};
+use crate::graph::json::Select;
+use crate::graph::writer::Writer;
 use crate::graph::{
-    BufferFull, DeviceState, Name, RunSummary, RunSummaryUpdate, Text, Upn, UserState,
-    UserStateUpdate, device_state, run_summary, summary_id, user_state, user_state_id,
+    DeviceState, Name, RunSummary, RunSummaryUpdate, Text, Upn, UserState, UserStateUpdate,
+    device_state, run_summary, summary_id, user_state, user_state_id,
 };
 use crate::{Event, Outcome, Refusal, RowId, Tally, UserRow};
 
@@ -106,75 +106,6 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
         self.tally.reseed(seed);
     }
 
-    /// Declares the totals a body gives; creating needs all of them.
-    pub(super) fn write(
-        &mut self,
-        id: &Uuid,
-        body: &[u8],
-        create: bool,
-        writer: &mut Writer<'_>,
-    ) -> Result<(), Problem> {
-        let update = RunSummaryUpdate::decode(body)?;
-        let summary_id = summary_id(id);
-        if update.id.is_some_and(|id| id != summary_id) {
-            return Err(Problem::Mismatch { property: "id" });
-        }
-        let summary = if create {
-            if self.declared {
-                return Err(Problem::Declared(Thing::Summary));
-            }
-            update.complete()?.summary
-        } else {
-            update.apply_to(*self.tally.summary())
-        };
-        writer.json(&RunSummary { id: Some(summary_id), summary })?;
-        self.tally.declare(&summary)?;
-        self.declared |= create;
-        Ok(())
-    }
-
-    /// Declares what a body gives of a known user.
-    pub(super) fn update_user(
-        &mut self,
-        id: &Uuid,
-        row: RowId,
-        body: &[u8],
-        writer: &mut Writer<'_>,
-        changed: &mut Changed,
-    ) -> Result<(), Problem> {
-        let update = UserStateUpdate::decode(body)?;
-        let (_, user) = self.tally.users_from(row.number()).next().ok_or(Problem::NoPath)?;
-        let user_id = user_state_id(id, user.user);
-        if update.id.is_some_and(|id| id != user_id) {
-            return Err(Problem::Mismatch { property: "id" });
-        }
-        let is_other = |upn| Upn::try_from(upn).is_ok_and(|upn| upn != *user.user);
-        if update.upn.is_some_and(is_other) {
-            return Err(Problem::Mismatch { property: "upn" });
-        }
-        let profile = self.profile(row, &user);
-        let last_update = update.last_update.or(user.last_update);
-        let state = UserState {
-            id: Some(user_id),
-            upn: update.upn.unwrap_or_else(|| user.user.into()),
-            email: update.email.unwrap_or(profile.email.as_ref().map(Text::from)),
-            name: update.name.unwrap_or(profile.name.as_ref().map(Text::from)),
-            last_update: last_update.ok_or(Problem::NoPath)?,
-            devices: update.devices.apply_to(user.reported()),
-        };
-        writer.json(&state)?;
-        let profile = Profile::of(&state);
-        let upn = Upn::try_from(state.upn)?;
-        let UserState { devices, last_update, .. } = state;
-        self.tally.declare_user(&upn, devices, Some(last_update))?;
-        if let Some(place) = self.profile_mut(&upn) {
-            place.email = profile.email;
-            place.name = profile.name;
-        }
-        changed.user(&upn);
-        Ok(())
-    }
-
     fn profile(&self, row: RowId, user: &UserRow<'_, Upn>) -> &Profile {
         let profile = self.profiles.get(usize::from(row.number()));
         profile.filter(|_| user.declared).unwrap_or(&Profile::EMPTY)
@@ -183,22 +114,6 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
     pub(super) fn profile_mut(&mut self, upn: &Upn) -> Option<&mut Profile> {
         let row = self.tally.find_user(upn)?;
         self.profiles.get_mut(usize::from(row.number()))
-    }
-}
-
-impl Profile {
-    fn of(state: &UserState<'_>) -> Self {
-        let mut profile = Self::EMPTY;
-        profile.set(state);
-        profile
-    }
-
-    /// In place: a profile is too long to be handed around on a small stack.
-    fn set(&mut self, state: &UserState<'_>) {
-        // A name holds what its property may have, so copying does not fail.
-        let copied = |text: Option<Text<'_, 127>>| text.and_then(|text| text.copied().ok());
-        self.email = copied(state.email);
-        self.name = copied(state.name);
     }
 }
 
@@ -211,10 +126,6 @@ impl<const DEVICES: usize, const USERS: usize> Default for Configuration<DEVICES
 impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
     for Configuration<DEVICES, USERS>
 {
-    const SUMMARY: &'static Shape = &run_summary::SHAPE;
-    const DEVICE: &'static Shape = &device_state::SHAPE;
-    const USER: &'static Shape = &user_state::SHAPE;
-
     fn tally(&self) -> &Tally<Uuid, Upn, DEVICES, USERS> {
         &self.tally
     }
@@ -223,13 +134,21 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         &mut self.tally
     }
 
-    fn write_summary(&self, id: &Uuid, writer: &mut Writer<'_>) -> Result<(), BufferFull> {
-        let summary = *self.tally.summary();
-        writer.json(&RunSummary { id: Some(summary_id(id)), summary })
+    fn shapes(&self) -> Shapes {
+        Shapes {
+            summary: &run_summary::SHAPE,
+            device: &device_state::SHAPE,
+            user: &user_state::SHAPE,
+        }
     }
 
-    fn write_device(row: &Event<&Uuid, &Upn>, writer: &mut Writer<'_>) -> Result<(), BufferFull> {
-        writer.json(&DeviceState::row(*row.device, row.user, row.state, row.at))
+    fn write_summary(&self, id: &Uuid, select: Select, writer: &mut Writer<'_>) {
+        let summary = *self.tally.summary();
+        writer.resource(&RunSummary { id: Some(summary_id(id)), summary }, select);
+    }
+
+    fn write_device(&self, row: &Event<&Uuid, &Upn>, select: Select, writer: &mut Writer<'_>) {
+        writer.resource(&DeviceState::row(*row.device, row.user, row.state, row.at), select);
     }
 
     fn write_user(
@@ -237,53 +156,112 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         id: &Uuid,
         row: RowId,
         user: &UserRow<'_, Upn>,
+        select: Select,
         writer: &mut Writer<'_>,
-    ) -> Result<(), BufferFull> {
+    ) {
         let profile = self.profile(row, user);
-        let Some(last_update) = user.last_update else { return Err(BufferFull) };
-        writer.json(&UserState {
+        // A row has devices, or it was declared; either brings a last update.
+        let Some(last_update) = user.last_update else { return };
+        let state = UserState {
             id: Some(user_state_id(id, user.user)),
             upn: user.user.into(),
             email: profile.email.as_ref().map(Text::from),
             name: profile.name.as_ref().map(Text::from),
             last_update,
             devices: user.reported(),
-        })
+        };
+        writer.resource(&state, select);
     }
 
-    fn post_device(
+    fn declare(
+        &mut self,
+        id: &Uuid,
+        body: &[u8],
+        creates: bool,
+        writer: &mut Writer<'_>,
+    ) -> Result<(), Problem> {
+        let update = RunSummaryUpdate::decode(body)?;
+        let id = summary_id(id);
+        must_be("id", update.id.is_none_or(|given| given == id))?;
+        let summary = if creates {
+            if self.declared {
+                return Err(Problem::Declared(Thing::Summary));
+            }
+            update.complete()?.summary
+        } else {
+            update.apply_to(*self.tally.summary())
+        };
+        writer.resource(&RunSummary { id: Some(id), summary }, Select::ALL);
+        writer.check()?;
+        self.tally.declare(&summary)?;
+        self.declared |= creates;
+        Ok(())
+    }
+
+    fn declare_user(
+        &mut self,
+        id: &Uuid,
+        known: Option<RowId>,
+        body: &[u8],
+        writer: &mut Writer<'_>,
+        changed: &mut Changed,
+    ) -> Result<(), Problem> {
+        let update = UserStateUpdate::decode(body)?;
+        let (given_id, email, name) = (update.id, update.email, update.name);
+        let before = known.and_then(|row| self.tally.users_from(row.number()).next());
+        let mut state = match &before {
+            None => update.complete()?,
+            Some((row, user)) => {
+                let profile = self.profile(*row, user);
+                UserState {
+                    id: None,
+                    upn: update.upn.unwrap_or_else(|| user.user.into()),
+                    email: email.unwrap_or(profile.email.as_ref().map(Text::from)),
+                    name: name.unwrap_or(profile.name.as_ref().map(Text::from)),
+                    last_update: update.last_update.or(user.last_update).ok_or(Problem::NoPath)?,
+                    devices: update.devices.apply_to(user.reported()),
+                }
+            }
+        };
+        let upn = Upn::try_from(state.upn)?;
+        let key = before.as_ref().map_or(&upn, |(_, user)| user.user);
+        let user_id = user_state_id(id, key);
+        must_be("id", given_id.is_none_or(|given| given == user_id))?;
+        must_be("upn", upn == *key)?;
+        if before.is_none() && self.tally.user(&upn).is_some_and(|user| user.declared) {
+            return Err(Problem::Declared(Thing::User));
+        }
+        state.id = Some(user_id);
+        writer.resource(&state, Select::ALL);
+        writer.check()?;
+
+        let has_profile = before.is_some_and(|(_, user)| user.declared);
+        let UserState { devices, last_update, .. } = state;
+        self.tally.declare_user(&upn, devices, Some(last_update))?;
+        if let Some(profile) = self.profile_mut(&upn) {
+            if !has_profile {
+                *profile = Profile::EMPTY;
+            }
+            for (place, given) in [(&mut profile.email, email), (&mut profile.name, name)] {
+                if let Some(text) = given {
+                    // A name holds what its property may have, so copying does not fail.
+                    *place = text.and_then(|text| text.copied().ok());
+                }
+            }
+        }
+        changed.user(&upn);
+        Ok(())
+    }
+
+    fn apply_body(
         &mut self,
         _user: Option<&Upn>,
         body: &[u8],
         writer: &mut Writer<'_>,
     ) -> Result<(Outcome, Uuid), Problem> {
         let state = DeviceState::decode(body)?;
-        writer.json(&state)?;
+        writer.resource(&state, Select::ALL);
+        writer.check()?;
         Ok((self.tally.apply(&state.event())?, state.id))
-    }
-
-    fn post_user(
-        &mut self,
-        id: &Uuid,
-        body: &[u8],
-        writer: &mut Writer<'_>,
-        changed: &mut Changed,
-    ) -> Result<(), Problem> {
-        let mut state = UserStateUpdate::decode(body)?.complete()?;
-        let upn = Upn::try_from(state.upn)?;
-        let user_id = user_state_id(id, &upn);
-        if state.id.replace(user_id).is_some_and(|id| id != user_id) {
-            return Err(Problem::Mismatch { property: "id" });
-        }
-        if self.tally.user(&upn).is_some_and(|user| user.declared) {
-            return Err(Problem::Declared(Thing::User));
-        }
-        writer.json(&state)?;
-        self.tally.declare_user(&upn, state.devices, Some(state.last_update))?;
-        if let Some(profile) = self.profile_mut(&upn) {
-            profile.set(&state);
-        }
-        changed.user(&upn);
-        Ok(())
     }
 }

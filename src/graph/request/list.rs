@@ -1,96 +1,94 @@
 //! Lists: the rows behind the counts, a page at a time.
 
 use super::problem::Problem;
-use super::query::{Query, kept};
-use super::uri::is_plain;
-use super::writer::Writer;
-use crate::graph::BufferFull;
-use crate::graph::object::Shape;
+use super::query::{Query, is_kept};
+use super::uri::{is_plain, next_part};
+use super::{Request, Settings};
+use crate::graph::writer::Writer;
 
-/// Where a list is asked for, which the link to its next page repeats.
-pub(super) struct Place<'a> {
-    pub(super) origin: &'a str,
-    pub(super) path: &'a str,
-    pub(super) query: &'a str,
+/// The rows of a list, by numbers that rise; so a walk along the links to the next page ends,
+/// whatever comes and goes meanwhile, and meets every row that stays exactly once.
+pub(super) trait Rows {
+    /// The first row of this number or a higher one.
+    fn next(&self, from: u16) -> Option<u16>;
+
+    fn count(&self) -> usize;
+
+    fn write(&self, number: u16, writer: &mut Writer<'_>);
 }
 
 /// Writes a page: the rows from the query's on, as many as `$top` and the buffer allow.
-///
-/// `rows` come with their numbers, which rise; so a walk along the links ends, whatever comes and
-/// goes meanwhile, and meets every row that stays exactly once.
-pub(super) fn write<T>(
-    place: &Place<'_>,
+pub(super) fn write(
+    rows: &dyn Rows,
     query: &Query,
-    shape: &Shape,
-    total: usize,
-    rows: impl Iterator<Item = (u16, T)>,
-    write_row: impl Fn(&T, &mut Writer<'_>) -> Result<(), BufferFull>,
+    request: &Request<'_>,
+    settings: &Settings<'_>,
     writer: &mut Writer<'_>,
 ) -> Result<(), Problem> {
-    let tail = place.tail()?;
-    writer.text("{")?;
-    if query.count {
-        writer.text("\"@odata.count\":")?;
-        writer.json(&(total as u32))?;
-        writer.text(",")?;
+    let link = [settings.origin, request.path, request.query];
+    if !link.into_iter().all(is_plain) {
+        return Err(Problem::NotEncoded);
     }
-    writer.text("\"value\":[")?;
+    // The most bytes that follow the last row.
+    let tail =
+        link.into_iter().fold(r#"],"@odata.nextLink":"?&$skiptoken=65535"}"#.len(), |sum, part| {
+            sum.saturating_add(part.len())
+        });
 
-    let top = query.top.unwrap_or(u32::MAX);
-    let mut written = 0u32;
-    for (number, row) in rows.skip(query.skip as usize) {
-        if written >= top {
-            // A page of no rows would link to itself.
-            return end(if top == 0 { None } else { Some(number) }, place, writer);
-        }
+    writer.raw("{");
+    if query.count {
+        writer.raw("\"@odata.count\":");
+        writer.number(rows.count() as u32);
+        writer.raw(",");
+    }
+    writer.raw("\"value\":[");
+
+    let mut next = rows.next(query.from);
+    for _ in 0..query.skip {
+        let Some(number) = next else { break };
+        next = rows.next(number.saturating_add(1));
+    }
+    // A page of no rows would link to itself.
+    if query.top == Some(0) {
+        next = None;
+    }
+    let mut written = 0_u32;
+    while let Some(number) = next
+        && query.top.is_none_or(|top| written < top)
+    {
         let before = writer.len();
         if written > 0 {
-            writer.text(",")?;
+            writer.raw(",");
         }
-        let start = writer.len();
-        let fits = write_row(&row, writer);
-        query.select(shape, start, writer);
-        if fits.is_err() || writer.room() < tail {
+        rows.write(number, writer);
+        if !writer.has_room(tail) {
             writer.truncate(before);
             if written == 0 {
                 return Err(Problem::AnswerTooLong);
             }
-            return end(Some(number), place, writer);
+            break;
         }
         written = written.saturating_add(1);
+        next = rows.next(number.saturating_add(1));
     }
-    end(None, place, writer)
-}
 
-fn end(next: Option<u16>, place: &Place<'_>, writer: &mut Writer<'_>) -> Result<(), Problem> {
-    writer.text("]")?;
+    writer.raw("]");
     if let Some(number) = next {
-        writer.text(",\"@odata.nextLink\":\"")?;
-        writer.text(place.origin)?;
-        writer.text(place.path)?;
-        writer.text("?")?;
-        for pair in kept(place.query) {
-            writer.text(pair)?;
-            writer.text("&")?;
+        writer.raw(",\"@odata.nextLink\":\"");
+        writer.raw(settings.origin);
+        writer.raw(request.path);
+        writer.raw("?");
+        let mut rest = Some(request.query);
+        while let Some(pair) = next_part(&mut rest, b'&') {
+            if is_kept(pair) {
+                writer.raw(pair);
+                writer.raw("&");
+            }
         }
-        writer.text("$skiptoken=")?;
-        writer.json(&number)?;
-        writer.text("\"")?;
+        writer.raw("$skiptoken=");
+        writer.number(number.into());
+        writer.raw("\"");
     }
-    writer.text("}")?;
+    writer.raw("}");
     Ok(())
-}
-
-impl Place<'_> {
-    /// The most bytes that follow the last row.
-    fn tail(&self) -> Result<usize, Problem> {
-        if ![self.origin, self.path, self.query].into_iter().all(is_plain) {
-            return Err(Problem::NotEncoded);
-        }
-        Ok("],\"@odata.nextLink\":\"?&$skiptoken=65535\"}"
-            .len()
-            .saturating_add(self.origin.len())
-            .saturating_add(self.path.len())
-            .saturating_add(self.query.len()))
-    }
 }

@@ -88,11 +88,11 @@ mod journaled;
 mod list;
 mod problem;
 mod query;
+mod rollout;
 mod route;
 mod script;
 mod store;
 mod uri;
-mod writer;
 
 pub use configuration::Configuration;
 #[cfg(feature = "journal")]

@@ -1,11 +1,11 @@
 //! What can be wrong with a request: status, code and message.
 
-use core::fmt;
+use core::fmt::{self, Write};
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
 use uuid::Uuid;
 
 use crate::Refusal;
+use crate::graph::writer::Writer;
 use crate::graph::{BufferFull, Error};
 
 /// Why a request is refused. Nothing was changed.
@@ -91,6 +91,18 @@ impl Problem {
         }
     }
 
+    /// Writes Graph's shape of an error.
+    pub(super) fn write(&self, writer: &mut Writer<'_>) {
+        writer.raw("{\"error\":{\"code\":");
+        writer.string(self.code());
+        writer.raw(",\"message\":\"");
+        // A writer has no error of its own.
+        let _ = write!(writer, "{self}");
+        writer.raw("\",\"innerError\":{\"status\":");
+        writer.number(self.status().into());
+        writer.raw("}}}");
+    }
+
     pub(super) const fn allow(&self) -> Option<&'static str> {
         match self {
             Self::Method { allow } => Some(allow),
@@ -172,41 +184,7 @@ impl Thing {
     }
 }
 
-/// Graph's shape of an error.
-impl Serialize for Problem {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("error", 1)?;
-        object.serialize_field("error", &Body(self))?;
-        object.end()
-    }
-}
-
-struct Body<'a>(&'a Problem);
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("body", 3)?;
-        object.serialize_field("code", self.0.code())?;
-        object.serialize_field("message", &Message(self.0))?;
-        object.serialize_field("innerError", &Inner(self.0))?;
-        object.end()
-    }
-}
-
-struct Message<'a>(&'a Problem);
-
-impl Serialize for Message<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self.0)
-    }
-}
-
-struct Inner<'a>(&'a Problem);
-
-impl Serialize for Inner<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("inner", 1)?;
-        object.serialize_field("status", &self.0.status())?;
-        object.end()
-    }
+/// A property of the body that says what the path says must say the same.
+pub(super) fn must_be(property: &'static str, is_same: bool) -> Result<(), Problem> {
+    if is_same { Ok(()) } else { Err(Problem::Mismatch { property }) }
 }

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::problem::Problem;
-use super::uri::Encoded;
+use super::problem::{Problem, Thing};
+use super::uri::{Encoded, next_part};
 
 /// What a path leads to.
 #[derive(Clone, Copy)]
@@ -20,75 +20,71 @@ pub(super) enum Root {
     Scripts,
 }
 
+impl Root {
+    pub(super) const fn thing(self) -> Thing {
+        match self {
+            Self::Configurations => Thing::Configuration,
+            Self::Scripts => Thing::Script,
+        }
+    }
+}
+
 /// What of a configuration or script a path names.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
     Summary,
     SummaryRef,
-    Devices,
-    DeviceCount,
-    Device(Uuid),
-    Users,
-    UserCount,
-    User(Uuid),
-    UserDevices(Uuid),
-    UserDeviceCount(Uuid),
+    Users(Pick),
+    Devices(Pick),
+    /// The devices of the user whose state has this id.
+    UserDevices(Uuid, Pick),
+}
+
+/// What of a list a path names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pick {
+    All,
+    Count,
+    One(Uuid),
 }
 
 impl Route {
     pub(super) fn parse(path: &str) -> Result<Self, Problem> {
-        let mut segments = path.strip_prefix('/').ok_or(Problem::NoPath)?.split(['/']).map(Encoded);
-        let mut next = || segments.next();
+        let mut rest = Some(path.strip_prefix('/').ok_or(Problem::NoPath)?);
+        let mut next = || next_part(&mut rest, b'/').map(Encoded);
+        let one_of = |segment: Option<Encoded<'_>>, words: &[&str]| {
+            words.iter().position(|word| segment.is_some_and(|segment| segment.is(word)))
+        };
 
         let mut first = next();
-        if first.is_some_and(|segment| segment.is("beta") || segment.is("v1.0")) {
+        if one_of(first, &["beta", "v1.0"]).is_some() {
             first = next();
         }
-        if !first.is_some_and(|segment| segment.is("deviceManagement")) {
-            return Err(Problem::NoPath);
-        }
-        let root = match next() {
-            Some(segment) if segment.is("hardwareConfigurations") => Root::Configurations,
-            Some(segment) if segment.is("deviceManagementScripts") => Root::Scripts,
+        one_of(first, &["deviceManagement"]).ok_or(Problem::NoPath)?;
+        let root = match one_of(next(), &["hardwareConfigurations", "deviceManagementScripts"]) {
+            Some(0) => Root::Configurations,
+            Some(_) => Root::Scripts,
+            None => return Err(Problem::NoPath),
+        };
+        let (id, list) = (next(), next());
+        let (Some(id), Some(list)) = (id, list) else { return Err(Problem::NoPath) };
+        let of = [next(), next(), next()];
+        let list = one_of(Some(list), &["runSummary", "deviceRunStates", "userRunStates"]);
+        let id = guid(id)?;
+        let place = match (list, of) {
+            (Some(0), [None, ..]) => Place::Summary,
+            (Some(0), [Some(word), None, _]) if word.is("$ref") => Place::SummaryRef,
+            (Some(1), [pick, None, _]) => Place::Devices(Pick::parse(pick)?),
+            (Some(2), [pick, None, _]) => Place::Users(Pick::parse(pick)?),
+            (Some(2), [Some(user), Some(devices), pick]) if devices.is("deviceRunStates") => {
+                match Pick::parse(pick) {
+                    Ok(pick @ (Pick::All | Pick::Count)) => Place::UserDevices(guid(user)?, pick),
+                    _ => return Err(Problem::NoPath),
+                }
+            }
             _ => return Err(Problem::NoPath),
         };
-        let (id, place) = (next(), next());
-        let (Some(id), Some(place)) = (id, place) else { return Err(Problem::NoPath) };
-        let rest = [next(), next(), next()];
-        let id = guid(id)?;
-
-        let place = if place.is("runSummary") {
-            match rest {
-                [None, ..] => Place::Summary,
-                [Some(segment), None, _] if segment.is("$ref") => Place::SummaryRef,
-                _ => return Err(Problem::NoPath),
-            }
-        } else if place.is("deviceRunStates") {
-            match rest {
-                [None, ..] => Place::Devices,
-                [Some(segment), None, _] if segment.is("$count") => Place::DeviceCount,
-                [Some(device), None, _] => Place::Device(guid(device)?),
-                _ => return Err(Problem::NoPath),
-            }
-        } else if place.is("userRunStates") {
-            match rest {
-                [None, ..] => Place::Users,
-                [Some(segment), None, _] if segment.is("$count") => Place::UserCount,
-                [Some(user), None, _] => Place::User(guid(user)?),
-                [Some(user), Some(devices), None] if devices.is("deviceRunStates") => {
-                    Place::UserDevices(guid(user)?)
-                }
-                [Some(user), Some(devices), Some(count)]
-                    if devices.is("deviceRunStates") && count.is("$count") =>
-                {
-                    Place::UserDeviceCount(guid(user)?)
-                }
-                _ => return Err(Problem::NoPath),
-            }
-        } else {
-            return Err(Problem::NoPath);
-        };
-        if segments.next().is_some() {
+        if rest.is_some() {
             return Err(Problem::NoPath);
         }
         Ok(Self { root, id, place })
@@ -99,14 +95,25 @@ impl Route {
         Some(match (self.root, self.place) {
             (Root::Configurations, Place::SummaryRef) => return None,
             (Root::Configurations, Place::Summary) => "GET, POST, PATCH",
-            (Root::Configurations, Place::User(_)) => "GET, PATCH, DELETE",
+            (Root::Configurations, Place::Users(Pick::One(_))) => "GET, PATCH, DELETE",
             (Root::Scripts, Place::SummaryRef) => "POST",
-            (_, Place::Devices | Place::Users) | (Root::Scripts, Place::UserDevices(_)) => {
-                "GET, POST"
+            (_, Place::Devices(Pick::All) | Place::Users(Pick::All))
+            | (Root::Scripts, Place::UserDevices(_, Pick::All)) => "GET, POST",
+            (_, Place::Devices(Pick::One(_))) | (Root::Scripts, Place::Users(Pick::One(_))) => {
+                "GET, DELETE"
             }
-            (_, Place::Device(_)) | (Root::Scripts, Place::User(_)) => "GET, DELETE",
             _ => "GET",
         })
+    }
+}
+
+impl Pick {
+    fn parse(segment: Option<Encoded<'_>>) -> Result<Self, Problem> {
+        match segment {
+            None => Ok(Self::All),
+            Some(segment) if segment.is("$count") => Ok(Self::Count),
+            Some(segment) => guid(segment).map(Self::One),
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use uuid::Uuid;
 
 use super::changed::Changed;
-use super::problem::{Problem, Thing};
-use super::store::Rollout;
-use super::writer::Writer;
-use crate::graph::object::Shape;
+use super::problem::{Problem, Thing, must_be};
+use super::rollout::{Rollout, Shapes};
+use crate::graph::json::Select;
+use crate::graph::writer::Writer;
 use crate::graph::{
-    BufferFull, ScriptDeviceState, ScriptRunSummary, ScriptUserState, Upn, script_device_state,
+    ScriptDeviceState, ScriptRunSummary, ScriptUserState, Upn, script_device_state,
     script_run_summary, script_user_state, summary_id, user_state_id,
 };
 use crate::{
@@ -102,30 +102,6 @@ impl<const DEVICES: usize, const USERS: usize> Script<DEVICES, USERS> {
     pub fn reseed(&mut self, seed: u64) {
         self.tally.reseed(seed);
     }
-
-    /// Declares the totals a body gives.
-    pub(super) fn write(&mut self, id: &Uuid, body: &[u8]) -> Result<(), Problem> {
-        let written = ScriptRunSummary::decode(body)?;
-        if written.id.is_some_and(|given| given != summary_id(id)) {
-            return Err(Problem::Mismatch { property: "id" });
-        }
-        let now = self.tally.summary();
-        let total = |of, reported: &Counts, success, error| {
-            declared(of, reported, &self.tally.live(of), success, error)
-        };
-        let summary = Summary {
-            devices: total(
-                Of::Devices,
-                &now.devices,
-                written.success_devices,
-                written.error_devices,
-            )?,
-            users: total(Of::Users, &now.users, written.success_users, written.error_users)?,
-            last_run: now.last_run,
-        };
-        self.tally.declare(&summary)?;
-        Ok(())
-    }
 }
 
 impl<const DEVICES: usize, const USERS: usize> Default for Script<DEVICES, USERS> {
@@ -172,10 +148,6 @@ fn declared(
 }
 
 impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Script<DEVICES, USERS> {
-    const SUMMARY: &'static Shape = &script_run_summary::SHAPE;
-    const DEVICE: &'static Shape = &script_device_state::SHAPE;
-    const USER: &'static Shape = &script_user_state::SHAPE;
-
     fn tally(&self) -> &Tally<Uuid, Upn, DEVICES, USERS> {
         &self.tally
     }
@@ -184,19 +156,28 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         &mut self.tally
     }
 
-    fn write_summary(&self, id: &Uuid, writer: &mut Writer<'_>) -> Result<(), BufferFull> {
+    fn shapes(&self) -> Shapes {
+        Shapes {
+            summary: &script_run_summary::SHAPE,
+            device: &script_device_state::SHAPE,
+            user: &script_user_state::SHAPE,
+        }
+    }
+
+    fn write_summary(&self, id: &Uuid, select: Select, writer: &mut Writer<'_>) {
         let Summary { devices, users, .. } = self.tally.summary();
-        writer.json(&ScriptRunSummary {
+        let summary = ScriptRunSummary {
             id: Some(summary_id(id)),
             success_devices: devices[RunState::Success],
             error_devices: error_count(devices),
             success_users: users[RunState::Success],
             error_users: error_count(users),
-        })
+        };
+        writer.resource(&summary, select);
     }
 
-    fn write_device(row: &Event<&Uuid, &Upn>, writer: &mut Writer<'_>) -> Result<(), BufferFull> {
-        writer.json(&ScriptDeviceState::row(*row.device, row.state, row.at))
+    fn write_device(&self, row: &Event<&Uuid, &Upn>, select: Select, writer: &mut Writer<'_>) {
+        writer.resource(&ScriptDeviceState::row(*row.device, row.state, row.at), select);
     }
 
     fn write_user(
@@ -204,40 +185,58 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         id: &Uuid,
         _row: RowId,
         user: &UserRow<'_, Upn>,
+        select: Select,
         writer: &mut Writer<'_>,
-    ) -> Result<(), BufferFull> {
+    ) {
         let devices = user.reported();
-        writer.json(&ScriptUserState {
+        let state = ScriptUserState {
             id: Some(user_state_id(id, user.user)),
             success_devices: devices[RunState::Success],
             error_devices: error_count(&devices),
             upn: user.user.clone(),
-        })
+        };
+        writer.resource(&state, select);
     }
 
-    fn post_device(
-        &mut self,
-        user: Option<&Upn>,
-        body: &[u8],
-        writer: &mut Writer<'_>,
-    ) -> Result<(Outcome, Uuid), Problem> {
-        let state = ScriptDeviceState::decode(body)?;
-        writer.json(&state)?;
-        Ok((self.apply(&state.event(user))?, state.id))
-    }
-
-    fn post_user(
+    fn declare(
         &mut self,
         id: &Uuid,
+        body: &[u8],
+        _creates: bool,
+        _writer: &mut Writer<'_>,
+    ) -> Result<(), Problem> {
+        let written = ScriptRunSummary::decode(body)?;
+        must_be("id", written.id.is_none_or(|given| given == summary_id(id)))?;
+        let now = self.tally.summary();
+        let total = |of, reported: &Counts, success, error| {
+            declared(of, reported, &self.tally.live(of), success, error)
+        };
+        let summary = Summary {
+            devices: total(
+                Of::Devices,
+                &now.devices,
+                written.success_devices,
+                written.error_devices,
+            )?,
+            users: total(Of::Users, &now.users, written.success_users, written.error_users)?,
+            last_run: now.last_run,
+        };
+        self.tally.declare(&summary)?;
+        Ok(())
+    }
+
+    fn declare_user(
+        &mut self,
+        id: &Uuid,
+        _known: Option<RowId>,
         body: &[u8],
         writer: &mut Writer<'_>,
         changed: &mut Changed,
     ) -> Result<(), Problem> {
         let mut state = ScriptUserState::decode(body)?;
         let user_id = user_state_id(id, &state.upn);
-        if state.id.replace(user_id).is_some_and(|id| id != user_id) {
-            return Err(Problem::Mismatch { property: "id" });
-        }
+        must_be("id", state.id.is_none_or(|given| given == user_id))?;
+        state.id = Some(user_id);
         let known = self.tally.user(&state.upn);
         if known.is_some_and(|user| user.declared) {
             return Err(Problem::Declared(Thing::User));
@@ -251,14 +250,25 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         let is_error = |state| matches!(state, Some(RunState::Fail | RunState::ScriptError));
         let users = &self.tally.summary().users;
         if state.error_devices > 0 && !is_error(before) && error_count(users) == Counts::MAX {
-            let of = Of::Users;
-            return Err(
-                Refusal::from(Overflow(Counter { of, state: RunState::ScriptError })).into()
-            );
+            let counter = Counter { of: Of::Users, state: RunState::ScriptError };
+            return Err(Refusal::from(Overflow(counter)).into());
         }
-        writer.json(&state)?;
+        writer.resource(&state, Select::ALL);
+        writer.check()?;
         self.tally.declare_user(&state.upn, counts, None)?;
         changed.user(&state.upn);
         Ok(())
+    }
+
+    fn apply_body(
+        &mut self,
+        user: Option<&Upn>,
+        body: &[u8],
+        writer: &mut Writer<'_>,
+    ) -> Result<(Outcome, Uuid), Problem> {
+        let state = ScriptDeviceState::decode(body)?;
+        writer.resource(&state, Select::ALL);
+        writer.check()?;
+        Ok((self.apply(&state.event(user))?, state.id))
     }
 }

@@ -1,21 +1,18 @@
 //! The store: configurations and scripts by id, and the answer to a request for one.
 
-use core::fmt;
+use core::{fmt, iter};
 
 use heapless::Vec;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::changed::Changed;
-use super::list;
-use super::problem::{Problem, Thing};
-use super::query::Query;
+use super::problem::Problem;
+use super::rollout::{self, Rollout};
 use super::route::{Place, Root, Route};
-use super::writer::Writer;
+use super::uri::{halves, next_part};
 use super::{Configuration, Request, Response, Script, Settings};
-use crate::graph::object::Shape;
-use crate::graph::{BufferFull, Upn, user_state_id};
-use crate::{Event, Outcome, RowId, Tally, UserRow};
+use crate::graph::writer::Writer;
 
 /// Hardware configurations and management scripts by their ids, and the requests for them.
 ///
@@ -154,7 +151,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     }
 
     /// Puts the hash of every table under another seed, also of those that a request makes known
-    /// later: see [`Tally::reseed`].
+    /// later: see [`Tally::reseed`](crate::Tally::reseed).
     ///
     /// ```
     /// use runtally::graph::Store;
@@ -244,22 +241,8 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         buffer: &'b mut [u8],
     ) -> Response<'b> {
         let mut writer = Writer::new(buffer);
-        let (status, allow) = match self.answer(request, settings, &mut writer) {
-            Ok(success) => (success as u16, None),
-            Err(problem) => {
-                writer.truncate(0);
-                // A buffer too short for this leaves the status alone to tell.
-                let _ = writer.json(&problem);
-                (problem.status(), problem.allow())
-            }
-        };
-        let body = writer.finish();
-        let content_type = match body.first() {
-            Some(b'{') => Some("application/json"),
-            Some(_) => Some("text/plain"),
-            None => None,
-        };
-        Response { status, content_type, allow, body }
+        let status = self.answer(request, settings, &mut writer);
+        Response::new(status, writer)
     }
 
     fn answer(
@@ -267,82 +250,34 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         request: &Request<'_>,
         settings: &Settings<'_>,
         writer: &mut Writer<'_>,
-    ) -> Result<Success, Problem> {
+    ) -> Result<u16, Problem> {
         self.changed.nothing();
-        let may_write = authorize(request, settings)?;
-        let route = Route::parse(request.path)?;
-        let allow = route.allow().ok_or(Problem::NoPath)?;
-        if !allow.split([',']).any(|method| method.trim_ascii() == request.method) {
-            return Err(Problem::Method { allow });
-        }
-        if request.method != "GET" && !may_write {
-            return Err(Problem::ReadOnlyToken);
-        }
-        if matches!(request.method, "POST" | "PATCH") && !is_json(request.content_type) {
-            return Err(Problem::MediaType);
-        }
-
-        let id = route.id;
-        match route.root {
+        let route = admit(request, settings)?;
+        let known = self.configuration_ids.len();
+        let (place, rollout): (_, Option<&mut dyn Rollout<DEVICES, USERS>>) = match route.root {
             Root::Configurations => {
-                let creates = matches!(route.place, Place::Summary) && request.method == "POST";
-                let Some(known) = position(&id, &self.configuration_ids) else {
-                    if creates {
-                        return self.create(id, request, writer);
-                    }
-                    return Err(Problem::NotFound(Thing::Configuration, id));
-                };
-                let Some(configuration) = self.configurations.get_mut(known) else {
-                    return Err(Problem::NotFound(Thing::Configuration, id));
-                };
-                self.changed.begin(route.root, known);
-                match (route.place, request.method) {
-                    (Place::Summary, "POST" | "PATCH") => {
-                        configuration.write(&id, request.body, creates, writer)?;
-                        self.changed.summary();
-                        Ok(if creates { Success::Created } else { Success::Ok })
-                    }
-                    (Place::User(user), "PATCH") => {
-                        let row = configuration.user_of(&id, user)?.0;
-                        let changed = &mut self.changed;
-                        configuration.update_user(&id, row, request.body, writer, changed)?;
-                        Ok(Success::Ok)
-                    }
-                    _ => configuration.answer(&route, request, settings, writer, &mut self.changed),
+                if matches!(route.place, Place::Summary) && request.method == "POST" {
+                    self.declare_configuration(route.id)?;
                 }
+                let place = position(&route.id, &self.configuration_ids);
+                (place, place.and_then(|place| Some(self.configurations.get_mut(place)? as _)))
             }
             Root::Scripts => {
-                let (known, script) = position(&id, &self.script_ids)
-                    .and_then(|known| Some((known, self.scripts.get_mut(known)?)))
-                    .ok_or(Problem::NotFound(Thing::Script, id))?;
-                self.changed.begin(route.root, known);
-                if let Place::SummaryRef = route.place {
-                    script.write(&id, request.body)?;
-                    self.changed.summary();
-                    return Ok(Success::NoContent);
-                }
-                script.answer(&route, request, settings, writer, &mut self.changed)
+                let place = position(&route.id, &self.script_ids);
+                (place, place.and_then(|place| Some(self.scripts.get_mut(place)? as _)))
             }
+        };
+        let (Some(place), Some(rollout)) = (place, rollout) else {
+            return Err(Problem::NotFound(route.root.thing(), route.id));
+        };
+        self.changed.begin(route.root, place);
+        let changed = &mut self.changed;
+        let status = rollout::answer(rollout, &route, request, settings, writer, changed);
+        if status.is_err() {
+            // A configuration that the request made known is as empty as it was before.
+            self.configuration_ids.truncate(known);
         }
-    }
-
-    /// Takes in a configuration that its summary makes known, or nothing if the summary is wrong.
-    fn create(
-        &mut self,
-        id: Uuid,
-        request: &Request<'_>,
-        writer: &mut Writer<'_>,
-    ) -> Result<Success, Problem> {
-        let configuration = self.declare_configuration(id)?;
-        let written = configuration.write(&id, request.body, true, writer);
-        if written.is_err() {
-            // It was the last to become known, and is as empty as it was before.
-            self.configuration_ids.pop();
-        } else {
-            self.changed.begin(Root::Configurations, self.configuration_ids.len().wrapping_sub(1));
-            self.changed.summary();
-        }
-        written.map(|()| Success::Created)
+        status
     }
 }
 
@@ -352,13 +287,6 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     fn default() -> Self {
         Self::new()
     }
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum Success {
-    Ok = 200,
-    Created = 201,
-    NoContent = 204,
 }
 
 fn position(id: &Uuid, ids: &[Uuid]) -> Option<usize> {
@@ -381,16 +309,63 @@ fn declare<'s, T, const N: usize>(
     items.get_mut(index).ok_or(full)
 }
 
+impl<'b> Response<'b> {
+    // Once in flash, however many kinds of store there are; and so below.
+    #[inline(never)]
+    fn new(status: Result<u16, Problem>, mut writer: Writer<'b>) -> Self {
+        let status = status.and_then(|status| {
+            writer.check()?;
+            Ok(status)
+        });
+        let (status, allow) = match status {
+            Ok(status) => (status, None),
+            Err(problem) => {
+                writer.truncate(0);
+                problem.write(&mut writer);
+                (problem.status(), problem.allow())
+            }
+        };
+        // A buffer too short for the problem leaves the status alone to tell.
+        let body = writer.finish().unwrap_or_default();
+        let content_type = match body.first() {
+            Some(b'{') => Some("application/json"),
+            Some(_) => Some("text/plain"),
+            None => None,
+        };
+        Self { status, content_type, allow, body }
+    }
+}
+
+/// Where a request leads, if its sender may go there.
+#[inline(never)]
+fn admit(request: &Request<'_>, settings: &Settings<'_>) -> Result<Route, Problem> {
+    let may_write = authorize(request, settings)?;
+    let route = Route::parse(request.path)?;
+    let allow = route.allow().ok_or(Problem::NoPath)?;
+    let mut methods = Some(allow);
+    let is_known = iter::from_fn(|| next_part(&mut methods, b','))
+        .any(|method| method.trim_ascii_start() == request.method);
+    if !is_known {
+        return Err(Problem::Method { allow });
+    }
+    if request.method != "GET" && !may_write {
+        return Err(Problem::ReadOnlyToken);
+    }
+    if matches!(request.method, "POST" | "PATCH") && !is_json(request.content_type) {
+        return Err(Problem::MediaType);
+    }
+    Ok(route)
+}
+
 /// Whether the token may write. Compared in constant time, so that the time an answer takes does
 /// not tell how much of a guess was right.
 fn authorize(request: &Request<'_>, settings: &Settings<'_>) -> Result<bool, Problem> {
-    let given = request.authorization.ok_or(Problem::NoToken)?;
-    let (scheme, token) = given.split_once([' ']).ok_or(Problem::NoToken)?;
+    let (scheme, token) = halves(request.authorization.unwrap_or_default(), b' ');
     // Source: RFC 9110, section 11.1: the scheme's case does not matter.
     if !scheme.eq_ignore_ascii_case("Bearer") {
         return Err(Problem::NoToken);
     }
-    let token = token.trim_ascii();
+    let token = token.ok_or(Problem::NoToken)?.trim_ascii();
     let is = |known: &str| !known.is_empty() & bool::from(token.as_bytes().ct_eq(known.as_bytes()));
     match (is(settings.write_token), is(settings.read_token)) {
         (true, _) => Ok(true),
@@ -401,183 +376,6 @@ fn authorize(request: &Request<'_>, settings: &Settings<'_>) -> Result<bool, Pro
 
 /// Parameters such as `charset=utf-8` may follow the type.
 fn is_json(content_type: Option<&str>) -> bool {
-    content_type
-        .and_then(|value| value.split([';']).next())
-        .is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case("application/json"))
-}
-
-/// What configurations and scripts have in common: rows, counts, and how they show on the wire.
-pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
-    const SUMMARY: &'static Shape;
-    const DEVICE: &'static Shape;
-    const USER: &'static Shape;
-
-    fn tally(&self) -> &Tally<Uuid, Upn, DEVICES, USERS>;
-    fn tally_mut(&mut self) -> &mut Tally<Uuid, Upn, DEVICES, USERS>;
-    fn write_summary(&self, id: &Uuid, writer: &mut Writer<'_>) -> Result<(), BufferFull>;
-    fn write_device(row: &Event<&Uuid, &Upn>, writer: &mut Writer<'_>) -> Result<(), BufferFull>;
-    fn write_user(
-        &self,
-        id: &Uuid,
-        row: RowId,
-        user: &UserRow<'_, Upn>,
-        writer: &mut Writer<'_>,
-    ) -> Result<(), BufferFull>;
-    /// Applies a body's event, whose echo is written first, so that one too long changes nothing.
-    fn post_device(
-        &mut self,
-        user: Option<&Upn>,
-        body: &[u8],
-        writer: &mut Writer<'_>,
-    ) -> Result<(Outcome, Uuid), Problem>;
-    fn post_user(
-        &mut self,
-        id: &Uuid,
-        body: &[u8],
-        writer: &mut Writer<'_>,
-        changed: &mut Changed,
-    ) -> Result<(), Problem>;
-
-    /// The user whose state has this id: every user's is derived until it is found.
-    fn user_of(&self, id: &Uuid, user: Uuid) -> Result<(RowId, &Upn), Problem> {
-        let mut users = self.tally().user_keys();
-        let found = users.find(|(_, upn)| user_state_id(id, upn) == user);
-        found.ok_or(Problem::NotFound(Thing::User, user))
-    }
-
-    /// Answers what is asked of both alike.
-    fn answer(
-        &mut self,
-        route: &Route,
-        request: &Request<'_>,
-        settings: &Settings<'_>,
-        writer: &mut Writer<'_>,
-        changed: &mut Changed,
-    ) -> Result<Success, Problem> {
-        match request.method {
-            "POST" => self.post(route, request, writer, changed),
-            "DELETE" => self.delete(route, changed),
-            _ => self.get(route, request, settings, writer),
-        }
-    }
-
-    // Each kind of request out of line: in one frame with the others it would pay for their stack.
-    #[inline(never)]
-    fn post(
-        &mut self,
-        route: &Route,
-        request: &Request<'_>,
-        writer: &mut Writer<'_>,
-        changed: &mut Changed,
-    ) -> Result<Success, Problem> {
-        let user = match route.place {
-            Place::Users => {
-                self.post_user(&route.id, request.body, writer, changed)?;
-                return Ok(Success::Created);
-            }
-            Place::UserDevices(user) => Some(self.user_of(&route.id, user)?.1.clone()),
-            _ => None,
-        };
-        let (outcome, device) = self.post_device(user.as_ref(), request.body, writer)?;
-        if matches!(outcome, Outcome::Applied { .. }) {
-            changed.device(device);
-        } else if let Some(recorded) = self.tally().device(&device) {
-            writer.truncate(0);
-            Self::write_device(&recorded, writer)?;
-        }
-        Ok(Success::Created)
-    }
-
-    #[inline(never)]
-    fn delete(&mut self, route: &Route, changed: &mut Changed) -> Result<Success, Problem> {
-        match route.place {
-            Place::User(user) => {
-                let upn = self.user_of(&route.id, user)?.1.clone().folded();
-                if self.tally_mut().undeclare_user(&upn)? {
-                    changed.user(&upn);
-                }
-            }
-            Place::Device(device) => {
-                self.tally_mut()
-                    .remove(&device)?
-                    .ok_or(Problem::NotFound(Thing::Device, device))?;
-                changed.device(device);
-            }
-            _ => return Err(Problem::NoPath),
-        }
-        Ok(Success::NoContent)
-    }
-
-    #[inline(never)]
-    fn get(
-        &self,
-        route: &Route,
-        request: &Request<'_>,
-        settings: &Settings<'_>,
-        writer: &mut Writer<'_>,
-    ) -> Result<Success, Problem> {
-        let (id, tally) = (&route.id, self.tally());
-        let place =
-            list::Place { origin: settings.origin, path: request.path, query: request.query };
-        let options = |shape, is_list| Query::parse(request.query, shape, is_list);
-        match route.place {
-            Place::Summary | Place::SummaryRef => {
-                let query = options(Self::SUMMARY, false)?;
-                writer.text(if settings.bare { "" } else { "{\"value\":" })?;
-                let start = writer.len();
-                self.write_summary(id, writer)?;
-                query.select(Self::SUMMARY, start, writer);
-                writer.text(if settings.bare { "" } else { "}" })?;
-            }
-            Place::Device(device) => {
-                let query = options(Self::DEVICE, false)?;
-                let row = tally.device(&device).ok_or(Problem::NotFound(Thing::Device, device))?;
-                Self::write_device(&row, writer)?;
-                query.select(Self::DEVICE, 0, writer);
-            }
-            Place::User(user) => {
-                let query = options(Self::USER, false)?;
-                let row = self.user_of(id, user)?.0;
-                let found = tally.users_from(row.number()).next();
-                let (row, found) = found.ok_or(Problem::NotFound(Thing::User, user))?;
-                self.write_user(id, row, &found, writer)?;
-                query.select(Self::USER, 0, writer);
-            }
-            Place::Devices => {
-                let query = options(Self::DEVICE, true)?;
-                let rows = tally.devices_from(query.from).map(|(row, it)| (row.number(), it));
-                let total = tally.devices().count();
-                list::write(&place, &query, Self::DEVICE, total, rows, Self::write_device, writer)?;
-            }
-            Place::UserDevices(user) => {
-                let query = options(Self::DEVICE, true)?;
-                let upn = self.user_of(id, user)?.1;
-                let total = tally.user_devices(upn).count();
-                let rows = tally
-                    .devices_from(query.from)
-                    .filter(|(_, device)| device.user == Some(upn))
-                    .map(|(row, device)| (row.number(), device));
-                list::write(&place, &query, Self::DEVICE, total, rows, Self::write_device, writer)?;
-            }
-            Place::Users => {
-                let query = options(Self::USER, true)?;
-                let rows = tally.users_from(query.from).map(|(row, it)| (row.number(), (row, it)));
-                let total = tally.user_keys().count();
-                let write = |(row, user): &(RowId, UserRow<'_, Upn>), writer: &mut Writer<'_>| {
-                    self.write_user(id, *row, user, writer)
-                };
-                list::write(&place, &query, Self::USER, total, rows, write, writer)?;
-            }
-            Place::DeviceCount => count(tally.devices().count(), writer)?,
-            Place::UserCount => count(tally.user_keys().count(), writer)?,
-            Place::UserDeviceCount(user) => {
-                count(tally.user_devices(self.user_of(id, user)?.1).count(), writer)?;
-            }
-        }
-        Ok(Success::Ok)
-    }
-}
-
-fn count(rows: usize, writer: &mut Writer<'_>) -> Result<(), BufferFull> {
-    writer.json(&(rows as u32))
+    let (kind, _) = halves(content_type.unwrap_or_default(), b';');
+    kind.trim_ascii().eq_ignore_ascii_case("application/json")
 }
