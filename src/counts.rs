@@ -3,6 +3,7 @@
 use core::fmt;
 use core::ops::Index;
 
+use crate::sentence::sentence;
 use crate::{Overflow, RunState};
 
 /// How many are in each of the six run states.
@@ -235,7 +236,13 @@ impl OutOfRange {
 
 impl fmt::Display for OutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the count of {} would leave the range 0 to {}", self.state, Counts::MAX)
+        sentence!(
+            f,
+            "the count of ",
+            self.state.name(),
+            " would leave the range 0 to ",
+            Counts::MAX
+        )
     }
 }
 

@@ -75,6 +75,7 @@ mod event;
 pub mod graph;
 #[cfg(feature = "journal")]
 pub mod journal;
+mod sentence;
 mod state;
 #[cfg(any(feature = "arbitrary", feature = "proptest"))]
 pub mod strategies;

@@ -1,5 +1,6 @@
 //! The summary: the counts of devices and users, and the last run.
 
+use crate::sentence::sentence;
 use crate::{Counter, Counts, DateTime, Of};
 
 /// What a roll-out has come to: twelve counters and the last run.
@@ -88,7 +89,7 @@ pub struct Overflow(pub Counter);
 
 impl core::fmt::Display for Overflow {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} would pass its limit, {}", self.0, Counts::MAX)
+        sentence!(f, self.0.name(), " would pass its limit, ", Counts::MAX)
     }
 }
 

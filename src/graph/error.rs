@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::MAX_DEPTH;
+use crate::sentence::sentence;
 use crate::{Counts, DateTimeError, ParseRunStateError};
 
 /// Why a JSON document was refused.
@@ -114,10 +115,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.property, self.reason) {
-            (Some(property), Reason::Missing) => write!(f, "{property} is missing"),
-            (Some(property), reason) => write!(f, "{property} at byte {}: {reason}", self.at),
-            (None, reason) => write!(f, "byte {}: {reason}", self.at),
-        }
+            (Some(property), Reason::Missing) => return sentence!(f, property, " is missing"),
+            (Some(property), _) => sentence!(f, property, " at byte ", self.at, ": "),
+            (None, _) => sentence!(f, "byte ", self.at, ": "),
+        }?;
+        self.reason.fmt(f)
     }
 }
 
@@ -146,9 +148,9 @@ impl fmt::Display for Reason {
             Self::Empty => "must not be empty",
             Self::NotAGuid => "expected a GUID such as 74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974",
             Self::Missing => "is missing",
-            Self::TooDeep => return write!(f, "nested deeper than {MAX_DEPTH}"),
-            Self::OtherType(name) => return write!(f, "expected {name}"),
-            Self::TooLong { limit } => return write!(f, "longer than {limit} bytes"),
+            Self::TooDeep => return sentence!(f, "nested deeper than ", MAX_DEPTH),
+            Self::OtherType(name) => return sentence!(f, "expected ", name),
+            Self::TooLong { limit } => return sentence!(f, "longer than ", limit, " bytes"),
             Self::NotACount => return integer(f, 0),
             Self::NotAnInt32 => return integer(f, i32::MIN),
             Self::NotADateTime(error) => return error.fmt(f),
@@ -158,7 +160,7 @@ impl fmt::Display for Reason {
 }
 
 fn integer(f: &mut fmt::Formatter<'_>, least: i32) -> fmt::Result {
-    write!(f, "expected an integer from {least} to {}", Counts::MAX)
+    sentence!(f, "expected an integer from ", least, " to ", Counts::MAX)
 }
 
 impl core::error::Error for Error {}

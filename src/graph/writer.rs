@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::BufferFull;
+use crate::sentence::digits;
 
 /// What is written so far. Where something does not fit, nothing follows it, and
 /// [`finish`](Self::finish) says so.
@@ -61,14 +62,7 @@ impl<'b> Writer<'b> {
     }
 
     pub(super) fn number(&mut self, number: u32) {
-        let mut power = 1_u32;
-        while number / power > 9 {
-            power = power.wrapping_mul(10);
-        }
-        while power > 0 {
-            self.byte(b'0'.wrapping_add((number / power % 10) as u8));
-            power /= 10;
-        }
+        self.raw(&digits(number as usize));
     }
 
     /// A string, in quotation marks.

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::sentence::sentence;
 use crate::{Counter, Counts, DateTime, Of, Overflow};
 
 /// Why a tally refused a call. The tally is as it was before.
@@ -66,33 +67,47 @@ impl From<Overflow> for Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::DevicesFull { capacity } => write!(
+        match *self {
+            Self::DevicesFull { capacity } => sentence!(
                 f,
-                "no room for another device: all {capacity} rows are taken; retire or remove one"
+                "no room for another device: all ",
+                u32::from(capacity),
+                " rows are taken; retire or remove one"
             ),
-            Self::UsersFull { capacity } => write!(
+            Self::UsersFull { capacity } => sentence!(
                 f,
-                "no room for another user: all {capacity} rows are taken; a row goes with the \
-                 user's last device"
+                "no room for another user: all ",
+                u32::from(capacity),
+                " rows are taken; a row goes with the user's last device"
             ),
             Self::Overflow(overflow) => overflow.fmt(f),
             Self::UserOverflow(Overflow(counter)) => {
-                write!(f, "{counter} of the user would pass its limit, {}", Counts::MAX)
+                sentence!(f, counter.name(), " of the user would pass its limit, ", Counts::MAX)
             }
             Self::BelowLive { counter, written, live } => {
-                write!(f, "{counter} was declared as {written}, but {live} are counted here")
+                let name = counter.name();
+                sentence!(
+                    f,
+                    name,
+                    " was declared as ",
+                    written,
+                    ", but ",
+                    live,
+                    " are counted here"
+                )
             }
             Self::BeforeRow { of, written, latest } => {
                 f.write_str(match of {
                     Of::Devices => "lastRunDateTime",
                     Of::Users => "lastStateUpdateDateTime",
                 })?;
+                f.write_str(" was declared as ")?;
                 match written {
-                    Some(written) => write!(f, " was declared as {written}")?,
-                    None => f.write_str(" was declared as null")?,
+                    Some(written) => written.fmt(f)?,
+                    None => f.write_str("null")?,
                 }
-                write!(f, ", but a row counted here is of {latest}")
+                f.write_str(", but a row counted here is of ")?;
+                latest.fmt(f)
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::sentence::sentence;
+
 use super::text::Number;
 
 /// Why a text is no [`DateTime`](crate::DateTime), or ticks and an offset make none.
@@ -45,10 +47,13 @@ impl fmt::Display for DateTimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Problem::Text { at, expected } => {
-                write!(f, "expected {expected} at byte {at} of the date-time")
+                f.write_str("expected ")?;
+                expected.fmt(f)?;
+                sentence!(f, " at byte ", u32::from(at), " of the date-time")
             }
             Problem::Offset(minutes) => {
-                write!(f, "the offset of {minutes} minutes is not in -1439 to 1439")
+                let minutes = i32::from(minutes);
+                sentence!(f, "the offset of ", minutes, " minutes is not in -1439 to 1439")
             }
             Problem::Year => f.write_str("the local date-time is not in the years 0001 to 9999"),
         }
@@ -81,7 +86,7 @@ impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
             Self::Number(number) => return number.fmt(f),
-            Self::Mark(mark) => return write!(f, "`{}`", char::from(mark)),
+            Self::Mark(mark) => return sentence!(f, "`", char::from(mark), "`"),
             Self::Fraction => "a fraction of 1 to 12 digits",
             Self::ColonOrOffset => "`:` or an offset (`Z`, `+hh:mm` or `-hh:mm`)",
             Self::DotOrOffset => "`.` or an offset (`Z`, `+hh:mm` or `-hh:mm`)",

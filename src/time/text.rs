@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::sentence::sentence;
+
 use heapless::String;
 
 use super::calendar::TICKS_PER_SECOND;
@@ -39,7 +41,9 @@ impl fmt::Display for Number {
         f.write_str(match *self {
             Self::Year => "a year from 0001 to 9999",
             Self::Month => "a month from 01 to 12",
-            Self::Day { last } => return write!(f, "a day from 01 to {last}"),
+            Self::Day { last } => {
+                return sentence!(f, "a day from 01 to ", u32::from(last));
+            }
             Self::Hour => "an hour from 00 to 23",
             Self::Minute => "a minute from 00 to 59",
             Self::Second => "a second from 00 to 60",

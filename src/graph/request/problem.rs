@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::Refusal;
 use crate::graph::writer::Writer;
 use crate::graph::{BufferFull, Error};
+use crate::sentence::sentence;
 
 /// Why a request is refused. Nothing was changed.
 #[derive(Clone, Copy, Debug)]
@@ -144,27 +145,38 @@ impl fmt::Display for Problem {
             }
             Self::NotEncoded => "path and query must be percent-encoded",
             Self::NotFound(thing, id) => {
-                return write!(f, "no {} has the id {id}", thing.name());
+                sentence!(f, "no ", thing.name(), " has the id ")?;
+                return id.hyphenated().fmt(f);
             }
-            Self::Method { allow } => return write!(f, "the path knows {allow} only"),
+            Self::Method { allow } => return sentence!(f, "the path knows ", *allow, " only"),
             Self::MediaType => "send the body with Content-Type: application/json",
             Self::Document(error) => return error.fmt(f),
             Self::Mismatch { property } => {
-                return write!(f, "{property} must be the one that the path names, or be left out");
+                return sentence!(
+                    f,
+                    *property,
+                    " must be the one that the path names, or be left out"
+                );
             }
             Self::Declared(thing) => {
-                return write!(f, "the {} was declared before; change it with PATCH", thing.name());
+                return sentence!(
+                    f,
+                    "the ",
+                    thing.name(),
+                    " was declared before; change it with PATCH"
+                );
             }
             Self::Refused(refusal) => return refusal.fmt(f),
             Self::StoreFull { capacity } => {
-                return write!(f, "no room for another: all {capacity} places are taken");
+                return sentence!(f, "no room for another: all ", *capacity, " places are taken");
             }
-            Self::Option { name, must } => return write!(f, "{name} {must}"),
+            Self::Option { name, must } => return sentence!(f, *name, " ", *must),
             Self::Unsupported(name) => {
-                return write!(
+                return sentence!(
                     f,
-                    "{name} is not known here; reading takes $select, a list $top, $skip and \
-                     $count as well"
+                    *name,
+                    " is not known here; reading takes $select, a list $top, $skip and $count as \
+                     well"
                 );
             }
             Self::AnswerTooLong => "the answer is longer than the buffer for it",
