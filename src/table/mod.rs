@@ -127,7 +127,7 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
     }
 
     /// Where `key` is kept.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub(crate) fn find(&self, key: &K) -> Option<RowId> {
         let mut link = *self.heads.as_flattened().get(self.bucket(key))?;
         while let Some(id) = link {
@@ -140,7 +140,8 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
         None
     }
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn get(&self, id: RowId) -> Option<(&K, &V)> {
         let row = self.rows.get(id.index())?;
         Some((&row.key, row.value.as_ref()?))
@@ -152,7 +153,8 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
         Some((&row.key, row.value.as_mut()?))
     }
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn value_mut(&mut self, id: RowId) -> Option<&mut V> {
         self.rows.get_mut(id.index())?.value.as_mut()
     }
