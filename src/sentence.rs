@@ -53,14 +53,15 @@ impl Part for i32 {
 
 /// A number in decimal.
 pub(crate) fn digits(number: usize) -> heapless::String<20, u8> {
+    let over = |power| number.checked_div(power).unwrap_or_default();
     let mut power = 1_usize;
-    while number / power > 9 {
+    while over(power) > 9 {
         power = power.wrapping_mul(10);
     }
     let mut digits = heapless::String::new();
     while power > 0 {
         // The longest number of 64 bits has 20 digits, so each finds room.
-        let _ = digits.push(char::from(b'0'.wrapping_add((number / power % 10) as u8)));
+        let _ = digits.push(char::from(b'0'.wrapping_add((over(power) % 10) as u8)));
         power /= 10;
     }
     digits

@@ -170,21 +170,21 @@ impl<'a> Object<'a> {
     /// clients write `microsoft.graph`, some of Graph's own examples
     /// `microsoft.management.services.api`.
     fn odata_type(&mut self) -> Option<()> {
-        let is_separator = |c: char| matches!(c, '.' | '#');
         let expected = self.shape.odata_type;
         let given = self.string(Reason::NotAString)?;
         let is_same = given.as_str() == Some(expected) || {
-            let name = expected.rsplit(is_separator).next().unwrap_or_default().chars();
+            let mut parts = expected.as_bytes().rsplit(|byte| matches!(byte, b'.' | b'#'));
+            let name = parts.next().unwrap_or_default();
             // What of the name is still to come, while what came since a separator is its start.
-            let mut to_come = Some(name.clone());
+            let mut to_come = Some(name);
             for c in given.chars() {
                 to_come = match to_come {
-                    _ if is_separator(c) => Some(name.clone()),
-                    Some(mut rest) => (rest.next() == Some(c)).then_some(rest),
-                    None => None,
+                    _ if matches!(c, '.' | '#') => Some(name),
+                    Some([next, rest @ ..]) if char::from(*next) == c => Some(rest),
+                    _ => None,
                 };
             }
-            to_come.is_some_and(|mut to_come| to_come.next().is_none())
+            to_come == Some(&[])
         };
         self.or_refuse(is_same.then_some(()), Reason::OtherType(expected))
     }

@@ -25,6 +25,7 @@ pub(super) fn sha1(message: impl Iterator<Item = u8>, len: u32) -> [u32; 5] {
 }
 
 #[expect(clippy::indexing_slicing, reason = "sixteen words, and four bits of a number")]
+#[expect(clippy::many_single_char_names, reason = "the RFC's")]
 fn hash_block(hash: &mut [u32; 5], mut words: [u32; 16]) {
     let [mut a, mut b, mut c, mut d, mut e] = *hash;
     for t in 0..80_usize {

@@ -110,7 +110,7 @@ struct Row<K, V> {
     next: Option<RowId>,
 }
 
-impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
+impl<K: Clone + Eq + Hash, V, const N: usize> Table<K, V, N> {
     pub(crate) const fn new() -> Self {
         const {
             assert!(N >= 1 && N <= MAX_ROWS, "a tally has room for 1 to 65534 devices and users");
@@ -140,8 +140,7 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
         None
     }
 
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline]
     pub(crate) fn get(&self, id: RowId) -> Option<(&K, &V)> {
         let row = self.rows.get(id.index())?;
         Some((&row.key, row.value.as_ref()?))
@@ -153,34 +152,33 @@ impl<K: Eq + Hash, V, const N: usize> Table<K, V, N> {
         Some((&row.key, row.value.as_mut()?))
     }
 
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline]
     pub(crate) fn value_mut(&mut self, id: RowId) -> Option<&mut V> {
         self.rows.get_mut(id.index())?.value.as_mut()
     }
 
     /// Puts another spelling in the place of an equal key.
-    pub(crate) fn respell(&mut self, id: RowId, key: K) {
+    pub(crate) fn respell(&mut self, id: RowId, key: &K) {
         if let Some(row) = self.rows.get_mut(id.index())
-            && row.key == key
+            && row.key == *key
         {
-            row.key = key;
+            row.key.clone_from(key);
         }
     }
 
     /// Adds a key that is not there yet; `None` if every row is taken.
-    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<RowId> {
-        let bucket = self.bucket(&key);
+    pub(crate) fn insert(&mut self, key: &K, value: V) -> Option<RowId> {
+        let bucket = self.bucket(key);
         let head = self.heads.as_flattened_mut().get_mut(bucket)?;
         let next = *head;
         let id = if let Some(id) = self.free {
             let freed = self.rows.get_mut(id.index())?;
             self.free = freed.next;
-            *freed = Row { key, value: Some(value), next };
+            *freed = Row { key: key.clone(), value: Some(value), next };
             id
         } else {
             let number = self.rows.len() as u16;
-            self.rows.push(Row { key, value: Some(value), next }).ok()?;
+            self.rows.push(Row { key: key.clone(), value: Some(value), next }).ok()?;
             RowId::from_number(number)?
         };
         *head = Some(id);

@@ -221,7 +221,7 @@ where
             }
             Some(row)
         } else {
-            self.devices.insert(event.device.clone(), new)
+            self.devices.insert(&event.device, new)
         };
         if let (Some(row), Some(user)) = (row, &event.user) {
             self.link(row, to, user, event.state);
@@ -247,7 +247,7 @@ where
     /// Puts a device at the head of a user's chain; `to` is `None` for a user without a row. The
     /// summary is the caller's to change.
     fn link(&mut self, device: RowId, to: Option<RowId>, user: &U, state: RunState) {
-        let Some(to) = to.or_else(|| self.users.insert(user.clone(), UserRecord::default())) else {
+        let Some(to) = to.or_else(|| self.users.insert(user, UserRecord::default())) else {
             return;
         };
         let Some(user) = self.users.value_mut(to) else { return };

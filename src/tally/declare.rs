@@ -179,13 +179,13 @@ where
         match known.and_then(|id| Some((id, self.users.value_mut(id)?))) {
             Some((id, known)) if keeps => {
                 *known = record;
-                self.users.respell(id, user.clone());
+                self.users.respell(id, user);
             }
             Some((id, _)) => {
                 self.users.remove(id);
             }
             None if keeps => {
-                self.users.insert(user.clone(), record);
+                self.users.insert(user, record);
             }
             None => {}
         }

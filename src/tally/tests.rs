@@ -168,10 +168,10 @@ fn the_audit_finds_a_damaged_summary_or_table() {
         tally.summary.last_run = Some(at(4));
     });
     assert_found("a device's row", Violation::Table { of: Of::Devices }, |tally| {
-        let _ = tally.devices.insert(1, DeviceRecord { ..*device(&mut self::tally(), 0) });
+        let _ = tally.devices.insert(&1, DeviceRecord { ..*device(&mut self::tally(), 0) });
     });
     assert_found("a user's row", Violation::Table { of: Of::Users }, |tally| {
-        let _ = tally.users.insert(1, UserRecord::default());
+        let _ = tally.users.insert(&1, UserRecord::default());
     });
 }
 

@@ -6,12 +6,13 @@ use super::changed::Changed;
 use super::problem::{Problem, Thing, must_be};
 use super::rollout::{Rollout, Shapes};
 use crate::graph::json::Select;
+use crate::graph::property::Property;
 use crate::graph::writer::Writer;
 use crate::graph::{
     DeviceState, Name, RunSummary, RunSummaryUpdate, Text, Upn, UserState, UserStateUpdate,
     device_state, run_summary, summary_id, user_state, user_state_id,
 };
-use crate::{Event, Outcome, Refusal, RowId, Tally, UserRow};
+use crate::{Counts, DateTime, Event, Outcome, Refusal, RowId, Tally, UserRow};
 
 /// One hardware configuration: its [`Tally`], and the e-mail address and name of every user that
 /// was declared.
@@ -104,6 +105,49 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
     /// ```
     pub fn reseed(&mut self, seed: u64) {
         self.tally.reseed(seed);
+    }
+
+    /// Writes what will be declared of a user: of one that is known, or of a new one.
+    // Out of line, so that its stack is free again when the change is made.
+    #[inline(never)]
+    fn write_update(
+        &self,
+        id: &Uuid,
+        known: Option<RowId>,
+        upn: &Upn,
+        update: &UserStateUpdate<'_>,
+        writer: &mut Writer<'_>,
+    ) -> Result<(Counts, DateTime), Problem> {
+        let before = known.and_then(|row| self.tally.users_from(row.number()).next());
+        let mut state = match &before {
+            None => update.clone().complete()?,
+            Some((row, user)) => {
+                let profile = self.profile(*row, user);
+                UserState {
+                    id: None,
+                    upn: update.upn.unwrap_or_else(|| user.user.into()),
+                    email: update.email.unwrap_or(profile.email.as_ref().map(Text::from)),
+                    name: update.name.unwrap_or(profile.name.as_ref().map(Text::from)),
+                    last_update: update.last_update.or(user.last_update).ok_or(Problem::NoPath)?,
+                    devices: update.devices.apply_to(user.reported()),
+                }
+            }
+        };
+        let key = before.as_ref().map_or(upn, |(_, user)| user.user);
+        let user_id = user_state_id(id, key);
+        must_be("id", update.id.is_none_or(|given| given == user_id))?;
+        must_be("upn", upn == key)?;
+        if before.is_none() && self.is_declared_user(upn) {
+            return Err(Problem::Declared(Thing::User));
+        }
+        state.id = Some(user_id);
+        writer.resource(&state, Select::ALL);
+        writer.check()?;
+        Ok((state.devices, state.last_update))
+    }
+
+    fn is_declared_user(&self, upn: &Upn) -> bool {
+        self.tally.user(upn).is_some_and(|user| user.declared)
     }
 
     fn profile(&self, row: RowId, user: &UserRow<'_, Upn>) -> &Profile {
@@ -207,46 +251,29 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         changed: &mut Changed,
     ) -> Result<(), Problem> {
         let update = UserStateUpdate::decode(body)?;
-        let (given_id, email, name) = (update.id, update.email, update.name);
-        let before = known.and_then(|row| self.tally.users_from(row.number()).next());
-        let mut state = match &before {
-            None => update.complete()?,
-            Some((row, user)) => {
-                let profile = self.profile(*row, user);
-                UserState {
-                    id: None,
-                    upn: update.upn.unwrap_or_else(|| user.user.into()),
-                    email: email.unwrap_or(profile.email.as_ref().map(Text::from)),
-                    name: name.unwrap_or(profile.name.as_ref().map(Text::from)),
-                    last_update: update.last_update.or(user.last_update).ok_or(Problem::NoPath)?,
-                    devices: update.devices.apply_to(user.reported()),
-                }
-            }
+        let upn = match (update.upn, known) {
+            (None, Some(row)) => self
+                .tally
+                .user_keys_from(row.number())
+                .next()
+                .map(|(_, upn)| upn.clone())
+                .ok_or(Problem::NoPath)?,
+            (upn, _) => Upn::try_from(upn.ok_or(Property::Upn.missing())?)?,
         };
-        let upn = Upn::try_from(state.upn)?;
-        let key = before.as_ref().map_or(&upn, |(_, user)| user.user);
-        let user_id = user_state_id(id, key);
-        must_be("id", given_id.is_none_or(|given| given == user_id))?;
-        must_be("upn", upn == *key)?;
-        if before.is_none() && self.tally.user(&upn).is_some_and(|user| user.declared) {
-            return Err(Problem::Declared(Thing::User));
-        }
-        state.id = Some(user_id);
-        writer.resource(&state, Select::ALL);
-        writer.check()?;
-
-        let has_profile = before.is_some_and(|(_, user)| user.declared);
-        let UserState { devices, last_update, .. } = state;
+        let (devices, last_update) = self.write_update(id, known, &upn, &update, writer)?;
+        let is_declared = self.is_declared_user(&upn);
         self.tally.declare_user(&upn, devices, Some(last_update))?;
         if let Some(profile) = self.profile_mut(&upn) {
-            if !has_profile {
+            if !is_declared {
                 *profile = Profile::EMPTY;
             }
-            for (place, given) in [(&mut profile.email, email), (&mut profile.name, name)] {
-                if let Some(text) = given {
-                    // A name holds what its property may have, so copying does not fail.
-                    *place = text.and_then(|text| text.copied().ok());
-                }
+            // A name holds what its property may have, so copying does not fail.
+            let copied = |text: Option<Text<'_, 127>>| text.and_then(|text| text.copied().ok());
+            if let Some(email) = update.email {
+                profile.email = copied(email);
+            }
+            if let Some(name) = update.name {
+                profile.name = copied(name);
             }
         }
         changed.user(&upn);
@@ -255,7 +282,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
 
     fn apply_body(
         &mut self,
-        _user: Option<&Upn>,
+        _user: Option<RowId>,
         body: &[u8],
         writer: &mut Writer<'_>,
     ) -> Result<(Outcome, Uuid), Problem> {

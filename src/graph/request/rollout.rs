@@ -49,10 +49,11 @@ pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
         writer: &mut Writer<'_>,
         changed: &mut Changed,
     ) -> Result<(), Problem>;
-    /// Applies a body's event, whose echo is written first, so that one too long changes nothing.
+    /// Applies a body's event, of a user where the path names one. Its echo is written first, so
+    /// that one too long changes nothing.
     fn apply_body(
         &mut self,
-        user: Option<&Upn>,
+        user: Option<RowId>,
         body: &[u8],
         writer: &mut Writer<'_>,
     ) -> Result<(Outcome, Uuid), Problem>;
@@ -73,44 +74,50 @@ pub(super) fn answer<const DEVICES: usize, const USERS: usize>(
     writer: &mut Writer<'_>,
     changed: &mut Changed,
 ) -> Result<u16, Problem> {
-    match request.method {
-        "POST" => post(rollout, route, request.body, writer, changed),
-        "PATCH" => patch(rollout, route, request.body, writer, changed),
-        "DELETE" => delete(rollout, route, changed),
+    let (id, body) = (&route.id, request.body);
+    match (request.method, route.place) {
+        ("POST", Place::Summary | Place::SummaryRef) => {
+            rollout.declare(id, body, true, writer)?;
+            changed.summary();
+            Ok(if matches!(route.place, Place::Summary) { 201 } else { 204 })
+        }
+        ("PATCH", Place::Summary) => {
+            rollout.declare(id, body, false, writer)?;
+            changed.summary();
+            Ok(200)
+        }
+        ("POST", Place::Users(_)) => {
+            rollout.declare_user(id, None, body, writer, changed)?;
+            Ok(201)
+        }
+        ("PATCH", Place::Users(Pick::One(user))) => {
+            let row = user_of(rollout, id, user)?.0;
+            rollout.declare_user(id, Some(row), body, writer, changed)?;
+            Ok(200)
+        }
+        ("POST", Place::Devices(_) | Place::UserDevices(..)) => {
+            post_device(rollout, route, body, writer, changed)
+        }
+        ("DELETE", Place::Users(Pick::One(user))) => delete_user(rollout, id, user, changed),
+        ("DELETE", Place::Devices(Pick::One(device))) => delete_device(rollout, device, changed),
         _ => get(rollout, route, request, settings, writer),
     }
 }
 
-// Each kind of request out of line: in one frame with the others it would pay for their stack.
-
+// Out of line: in one frame with the others each would pay for their stack.
 #[inline(never)]
-fn post<const DEVICES: usize, const USERS: usize>(
+fn post_device<const DEVICES: usize, const USERS: usize>(
     rollout: &mut dyn Rollout<DEVICES, USERS>,
     route: &Route,
     body: &[u8],
     writer: &mut Writer<'_>,
     changed: &mut Changed,
 ) -> Result<u16, Problem> {
-    let id = &route.id;
     let user = match route.place {
-        Place::Summary => {
-            rollout.declare(id, body, true, writer)?;
-            changed.summary();
-            return Ok(201);
-        }
-        Place::SummaryRef => {
-            rollout.declare(id, body, true, writer)?;
-            changed.summary();
-            return Ok(204);
-        }
-        Place::Users(_) => {
-            rollout.declare_user(id, None, body, writer, changed)?;
-            return Ok(201);
-        }
-        Place::UserDevices(user, _) => Some(user_of(rollout, id, user)?.1.clone()),
-        Place::Devices(_) => None,
+        Place::UserDevices(user, _) => Some(user_of(rollout, &route.id, user)?.0),
+        _ => None,
     };
-    let (outcome, device) = rollout.apply_body(user.as_ref(), body, writer)?;
+    let (outcome, device) = rollout.apply_body(user, body, writer)?;
     if matches!(outcome, Outcome::Applied { .. }) {
         changed.device(device);
     } else if let Some(recorded) = rollout.tally().device(&device) {
@@ -121,42 +128,27 @@ fn post<const DEVICES: usize, const USERS: usize>(
 }
 
 #[inline(never)]
-fn patch<const DEVICES: usize, const USERS: usize>(
+fn delete_device<const DEVICES: usize, const USERS: usize>(
     rollout: &mut dyn Rollout<DEVICES, USERS>,
-    route: &Route,
-    body: &[u8],
-    writer: &mut Writer<'_>,
+    device: Uuid,
     changed: &mut Changed,
 ) -> Result<u16, Problem> {
-    if let Place::Users(Pick::One(user)) = route.place {
-        let row = user_of(rollout, &route.id, user)?.0;
-        rollout.declare_user(&route.id, Some(row), body, writer, changed)?;
-    } else {
-        rollout.declare(&route.id, body, false, writer)?;
-        changed.summary();
-    }
-    Ok(200)
+    let removed = rollout.tally_mut().remove(&device)?;
+    removed.ok_or(Problem::NotFound(Thing::Device, device))?;
+    changed.device(device);
+    Ok(204)
 }
 
 #[inline(never)]
-fn delete<const DEVICES: usize, const USERS: usize>(
+fn delete_user<const DEVICES: usize, const USERS: usize>(
     rollout: &mut dyn Rollout<DEVICES, USERS>,
-    route: &Route,
+    id: &Uuid,
+    user: Uuid,
     changed: &mut Changed,
 ) -> Result<u16, Problem> {
-    match route.place {
-        Place::Users(Pick::One(user)) => {
-            let upn = user_of(rollout, &route.id, user)?.1.clone().folded();
-            if rollout.tally_mut().undeclare_user(&upn)? {
-                changed.user(&upn);
-            }
-        }
-        Place::Devices(Pick::One(device)) => {
-            let removed = rollout.tally_mut().remove(&device)?;
-            removed.ok_or(Problem::NotFound(Thing::Device, device))?;
-            changed.device(device);
-        }
-        _ => return Err(Problem::NoPath),
+    let upn = user_of(rollout, id, user)?.1.clone().folded();
+    if rollout.tally_mut().undeclare_user(&upn)? {
+        changed.user(&upn);
     }
     Ok(204)
 }

@@ -262,13 +262,15 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
 
     fn apply_body(
         &mut self,
-        user: Option<&Upn>,
+        user: Option<RowId>,
         body: &[u8],
         writer: &mut Writer<'_>,
     ) -> Result<(Outcome, Uuid), Problem> {
         let state = ScriptDeviceState::decode(body)?;
         writer.resource(&state, Select::ALL);
         writer.check()?;
-        Ok((self.apply(&state.event(user))?, state.id))
+        let user = user.and_then(|row| self.tally.user_keys_from(row.number()).next());
+        let event = state.event(user.map(|(_, upn)| upn));
+        Ok((self.apply(&event)?, state.id))
     }
 }

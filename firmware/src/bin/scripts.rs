@@ -1,4 +1,4 @@
-//! Everything: the state machine behind Graph's requests.
+//! Everything there is: the requests for configurations and for scripts.
 
 #![no_std]
 #![no_main]
@@ -7,13 +7,12 @@ use core::hint::black_box;
 
 use runtally::graph::{Request, Settings, Store};
 
-
 #[path = "../on_panic/link_error.rs"]
 mod on_panic;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    static mut STORE: Store<1,1,256,32> = Store::new();
+    static mut STORE: Store<1, 1, 256, 32> = Store::new();
     static mut BYTES: [u8; 2048] = [0; 2048];
 
     // The compiler knows nothing of these, so it drops nothing of what may happen.
