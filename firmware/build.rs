@@ -19,10 +19,6 @@ fn main() {
     // Small as they are, sections need not begin on a page of their own.
     println!("cargo::rustc-link-arg-bins=--nmagic");
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
-    // These bring panics of their dependencies along; `run` lists them.
-    for program in ["json", "json_rows", "requests", "scripts"] {
-        println!("cargo::rustc-link-arg-bin={program}=--defsym=a_panicking_path_is_linked=0");
-    }
     if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
         println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
     }
