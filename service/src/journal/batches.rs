@@ -17,8 +17,8 @@ use std::sync::Arc;
 use super::disk::Disk;
 use super::edits::{Edits, carry_out};
 
-/// Bytes of a place.
-const PLACE: u64 = 1 << 20;
+/// Bytes of a place. In tests most commits take several.
+const PLACE: u64 = if cfg!(test) { 4096 } else { 1 << 20 };
 
 /// Bytes of both places.
 pub(super) const PLACES: u64 = 2 * PLACE;

@@ -11,8 +11,8 @@ use embedded_storage_async::nor_flash::{
 use super::log::Log;
 
 /// Bytes of a page. The more, the fewer times rows are brought along, each of which looks through
-/// all of them.
-pub(super) const PAGE: usize = 64 * 1024;
+/// all of them. Tests turn many.
+pub(super) const PAGE: usize = if cfg!(test) { 4096 } else { 64 * 1024 };
 
 /// A range of the file as NOR flash. What is written is durable once the log says so.
 pub(super) struct Flash {
