@@ -254,8 +254,8 @@ fn ask(store: &mut Small, rng: &mut fastrand::Rng, tick: u32) {
         ..Request::default()
     };
     let settings = Settings { write_token: "w", ..Settings::default() };
-    let status = store.handle(&request, &settings, &mut [0; 4096]).status;
-    assert!([200, 201, 204, 404, 409, 507].contains(&status), "{status}: {method} {path} {body}");
+    let answer = store.handle(&request, &settings, &mut [0; 4096]).status;
+    assert!([200, 201, 204, 404, 409, 507].contains(&answer), "{answer}: {method} {path} {body}");
 }
 
 fn open(disk: &Arc<Disks>, store: &mut Small) -> (Kept, Recovered) {
@@ -306,7 +306,7 @@ fn live(seed: u64, cuts: bool) -> u32 {
                 }
             }
         }
-        let is_off = cuts && ledger.has_failed() || cuts && disk.state().failing.0 == 0;
+        let is_off = cuts && (ledger.has_failed() || disk.state().failing.0 == 0);
         if is_off || rng.u8(..200) == 0 {
             hits += 1;
             drop(ledger);
