@@ -35,7 +35,7 @@ pub trait Rollouts: Send {
     fn totals(&self) -> Vec<Totals>;
 
     /// Comes when all that can be seen now is durable; `None` if it is, or is not meant to be.
-    fn durable(&self) -> Option<Durable> {
+    fn durable(&mut self) -> Option<Durable> {
         None
     }
 

@@ -114,7 +114,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         self.store.totals()
     }
 
-    fn durable(&self) -> Option<Durable> {
+    fn durable(&mut self) -> Option<Durable> {
         self.ledger.as_ref()?.log().durable()
     }
 
