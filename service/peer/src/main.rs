@@ -1,4 +1,4 @@
-//! A device state on SQLite instead of in a journal, behind the same HTTP server.
+//! Device states in a database instead of a journal, behind the same HTTP server: `SQLite`.
 //!
 //! ```text
 //! runtally-service-peer each|group FILE
@@ -84,7 +84,12 @@ impl Rollouts for Database {
         if self.rows.as_ref().is_none_or(|rows| rows.send(row).is_err()) {
             return refused(507);
         }
-        Response { status: 201, content_type: Some("application/json"), allow: None, body: &buffer[..len] }
+        Response {
+            status: 201,
+            content_type: Some("application/json"),
+            allow: None,
+            body: &buffer[..len],
+        }
     }
 
     fn totals(&self) -> Vec<Totals> {

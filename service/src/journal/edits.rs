@@ -18,6 +18,9 @@ pub(super) struct Edits {
     bytes: Vec<u8>,
     /// Where a request's edits end.
     ends: Vec<usize>,
+    /// Where the last edit begins, and where in the file the next one would go on with it; none if
+    /// that is a request's end.
+    open: Option<(usize, u64)>,
 }
 
 /// One edit.
@@ -29,12 +32,23 @@ enum Edit<'a> {
 
 impl Edits {
     pub(super) fn write(&mut self, at: u64, bytes: &[u8]) {
-        self.head(at, bytes.len() as u32);
+        let start = match self.open {
+            // A header and its data, most likely: one edit.
+            Some((start, end)) if end == at => start,
+            _ => {
+                self.head(at, 0);
+                self.bytes.len() - HEAD
+            }
+        };
         self.bytes.extend_from_slice(bytes);
+        let len = (self.bytes.len() - start - HEAD) as u32;
+        self.bytes[start + 8..start + HEAD].copy_from_slice(&len.to_le_bytes());
+        self.open = Some((start, at + bytes.len() as u64));
     }
 
     pub(super) fn erase(&mut self, at: u64, len: u32) {
         self.head(at, len | ERASED);
+        self.open = None;
     }
 
     fn head(&mut self, at: u64, len: u32) {
@@ -45,11 +59,13 @@ impl Edits {
     /// A request ends.
     pub(super) fn end(&mut self) {
         self.ends.push(self.bytes.len());
+        self.open = None;
     }
 
     /// Drops the edits of the request that has not ended.
     pub(super) fn undo(&mut self) {
         self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+        self.open = None;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -62,13 +78,20 @@ impl Edits {
 
     /// Takes the edits of the requests that have ended.
     pub(super) fn take_ended(&mut self) -> Self {
-        let rest = self.bytes.split_off(self.ends.last().copied().unwrap_or(0));
+        let end = self.ends.last().copied().unwrap_or(0);
+        let rest = self.bytes.split_off(end);
         let bytes = std::mem::replace(&mut self.bytes, rest);
-        Self { bytes, ends: std::mem::take(&mut self.ends) }
+        self.open = self.open.map(|(start, at)| (start - end, at));
+        Self { bytes, ends: std::mem::take(&mut self.ends), open: None }
     }
 
     pub(super) fn has_ended(&self) -> bool {
         !self.ends.is_empty()
+    }
+
+    /// How many requests have ended.
+    pub(super) fn requests(&self) -> usize {
+        self.ends.len()
     }
 
     /// Parts of at most `limit` bytes each, none of which ends within a request unless that is

@@ -3,12 +3,16 @@
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::batches::Batches;
 use super::disk::Disk;
 use super::edits::{Edits, overlay};
+
+/// A commit waits no longer than this for more requests, and no longer than the last one took.
+const MOST_PATIENCE: Duration = Duration::from_millis(10);
 
 /// Why a change could not be made durable: a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +57,10 @@ struct State {
     pending: Edits,
     /// Those who wait for what is in flight, and for what is pending.
     waiting: [Vec<oneshot::Sender<Result<(), NotDurable>>>; 2],
+    /// How many requests the next commit waits for, and how long.
+    wanted: usize,
+    expected: usize,
+    patience: Duration,
     failed: bool,
     closed: bool,
 }
@@ -98,8 +106,11 @@ impl Log {
 
     /// A request's edits are complete.
     pub(super) fn end(&self) {
-        self.state().pending.end();
-        self.news.notify_one();
+        let mut state = self.state();
+        state.pending.end();
+        if state.pending.requests() >= state.wanted {
+            self.news.notify_one();
+        }
     }
 
     /// Takes back the edits of the request that has not ended.
@@ -135,14 +146,29 @@ impl Log {
             if state.closed {
                 return Ok(false);
             }
+            state.wanted = 1;
             state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        // Those who were answered last are likely to ask again: one sync for them all.
+        state.wanted = state.expected;
+        let is_few = |state: &mut State| state.pending.requests() < state.wanted && !state.closed;
+        let patience = state.patience;
+        let (gathered, _) = self
+            .news
+            .wait_timeout_while(state, patience, is_few)
+            .unwrap_or_else(PoisonError::into_inner);
+        state = gathered;
         let flight = state.pending.take_ended();
         state.flight = flight.clone();
         state.waiting.swap(0, 1);
         // The disk takes its time.
         drop(state);
+        let start = Instant::now();
         self.commit(&flight)?;
+        let mut state = self.state();
+        state.patience = start.elapsed().min(MOST_PATIENCE);
+        let busy = flight.requests() + state.pending.requests();
+        state.expected = busy.max(state.expected * 7 / 8);
         Ok(true)
     }
 
