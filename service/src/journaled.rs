@@ -35,7 +35,8 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     }
 
     /// Keeps the store in this file from now on, after restoring what is there. What the store held
-    /// is forgotten.
+    /// is forgotten. Start a [`Committer`](crate::Committer) before the first request: answers wait
+    /// for it.
     ///
     /// # Errors
     ///

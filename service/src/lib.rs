@@ -3,7 +3,8 @@
 //!
 //! The way of a request: [`serve`] takes connections and holds them to the [`Limits`]; the
 //! [`router`] knows the paths of this service and hands every other to the [`Desk`], where the
-//! library answers it.
+//! library answers it. With [`Journaled`] as the desk's store, what a request changed is in a
+//! [`journal`] by then, and the [`Committer`] makes it durable before the answer is sent.
 //!
 //! ```no_run
 //! use std::sync::Mutex;

@@ -359,7 +359,7 @@ fn begin(disk: &dyn Disk, capacity: [u32; 4]) -> Result<(), JournalError> {
     if len >= ROLLOUTS {
         disk.read(0, &mut found)?;
     } else if len > 0 {
-        // Whoever began to write this journal did not come to its header.
+        // Perhaps whoever began to write this journal did not come to its end.
         let mut start = vec![0; len.min(40) as usize];
         disk.read(0, &mut start)?;
         found[..start.len()].copy_from_slice(&start);
@@ -367,7 +367,8 @@ fn begin(disk: &dyn Disk, capacity: [u32; 4]) -> Result<(), JournalError> {
     if found == header {
         return Ok(());
     }
-    if found == [0; 40] && len <= ROLLOUTS {
+    let begun = found.iter().zip(&header).take_while(|(found, written)| found == written).count();
+    if len <= ROLLOUTS && found[begun..].iter().all(|&byte| byte == 0) {
         disk.write(0, &[0; HEADER as usize])?;
         erase(disk, HEADER, ROLLOUTS - HEADER)?;
         disk.sync()?;

@@ -337,3 +337,32 @@ fn a_disk_that_fails_for_a_while_loses_nothing_that_was_durable() {
     let hits: u32 = (100..106).map(|seed| live(seed, false)).sum();
     assert!(hits > 150, "{hits}");
 }
+
+#[test]
+fn a_journal_whose_making_was_cut_short_is_made_again() {
+    for step in 0.. {
+        let disk = Arc::new(Disks::default());
+        disk.state().rng = fastrand::Rng::with_seed(step.into());
+        disk.state().failing = (step, u32::MAX);
+        let mut store = Box::new(Small::new());
+        let made = Kept::open_on(Arc::<Disks>::clone(&disk), "j".into(), &mut *store).is_ok();
+        disk.cut();
+        assert_eq!(open(&disk, &mut store).1, Recovered::default());
+        if made {
+            assert!(step > 4, "{step} steps");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_journal_of_another_capacity_is_refused() {
+    let disk = Arc::new(Disks::default());
+    open(&disk, &mut Box::new(Small::new()));
+    let mut wide = Box::new(Store::<2, 1, 25, 6>::new());
+    let error = Ledger::<25, 6>::open_on(disk, "j".into(), &mut *wide).err().expect("refused");
+    assert_eq!(
+        error.to_string(),
+        "it was written for 2 configurations and 1 scripts of 24 devices and 6 users each"
+    );
+}
