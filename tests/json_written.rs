@@ -28,7 +28,7 @@ fn by_serde(resource: &impl Serialize) -> String {
     serde_json::to_string(resource).expect("no error of its own")
 }
 
-fn device<'a>(name: Option<&'a str>, version: Option<i32>) -> DeviceState<'a> {
+fn device(name: Option<&str>, version: Option<i32>) -> DeviceState<'_> {
     let row = DeviceState::row(Uuid::max(), None, RunState::NotApplicable, at());
     let device_name = name.map(|name| name.try_into().expect("not too long"));
     DeviceState { device_name, internal_version: version, ..row }
