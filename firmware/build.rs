@@ -19,6 +19,8 @@ fn main() {
     // Small as they are, sections need not begin on a page of their own.
     println!("cargo::rustc-link-arg-bins=--nmagic");
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    // The one that measures with panics linked: those of `sequential-storage`.
+    println!("cargo::rustc-link-arg-bin=durable=--defsym=a_panicking_path_is_linked=0");
     if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
         println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
     }

@@ -3,4 +3,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "graph")]
+pub mod changes;
+#[cfg(feature = "journal")]
+pub mod nor;
+#[cfg(feature = "graph")]
 pub mod rollout;

@@ -16,7 +16,7 @@ const SUMMARY: &str =
     "/deviceManagement/hardwareConfigurations/11111111-2222-3333-4444-555555555555/runSummary";
 
 /// `hardwareConfigurationDeviceState` documents, one per line.
-const TRACE: &[u8] = include_bytes!("../rollout.jsonl");
+pub(crate) const TRACE: &[u8] = include_bytes!("../rollout.jsonl");
 
 const SETTINGS: Settings<'_> =
     Settings { read_token: "reader", write_token: "writer", bare: false, origin: "" };
