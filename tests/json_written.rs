@@ -24,8 +24,12 @@ fn json(encode: impl Fn(&mut [u8]) -> Result<usize, runtally::graph::BufferFull>
     String::from_utf8(buffer).expect("UTF-8")
 }
 
+/// What serde writes, which two serialisers agree on.
 fn by_serde(resource: &impl Serialize) -> String {
-    serde_json::to_string(resource).expect("no error of its own")
+    let json = serde_json::to_string(resource).expect("no error of its own");
+    let core = serde_json_core::to_string::<_, 8192>(resource).expect("it fits");
+    assert_eq!(core.as_str(), json);
+    json
 }
 
 fn device(name: Option<&str>, version: Option<i32>) -> DeviceState<'_> {
