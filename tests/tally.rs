@@ -232,6 +232,25 @@ proptest! {
     }
 
     #[test]
+    fn a_cleared_tally_is_as_good_as_new(
+        before in script(24), after in script(24), seed: u64,
+    ) {
+        let mut cleared: Tally<Key, Key, 3, 2> = Tally::new();
+        let mut new = cleared.clone();
+        cleared.reseed(seed);
+        for op in &before {
+            let _ = op.run(&mut cleared);
+        }
+        cleared.clear();
+        prop_assert_eq!(everything(&cleared), everything(&new));
+        for op in &after {
+            prop_assert_eq!(op.run(&mut cleared), op.run(&mut new));
+            prop_assert_eq!(everything(&cleared), everything(&new));
+            prop_assert_eq!(cleared.audit(), Ok(()));
+        }
+    }
+
+    #[test]
     fn a_seed_changes_nothing_that_shows(
         before in script(24), seed: u64, after in script(24),
     ) {
