@@ -39,7 +39,19 @@ impl Committer {
     }
 }
 
+/// Nobody would be answered any more.
+struct EndsTheProcess;
+
+impl Drop for EndsTheProcess {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            exit(1)
+        }
+    }
+}
+
 fn run(log: &Log, desk: &Mutex<Desk<dyn Rollouts>>) {
+    let _on_panic = EndsTheProcess;
     loop {
         match log.commit_next() {
             Ok(true) => {}

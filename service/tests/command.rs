@@ -93,7 +93,9 @@ fn help_and_version_are_printed() {
     let text = |output: &Output| String::from_utf8(output.stdout.clone()).expect("text");
     let help = output(&["--help"]);
     assert!(help.status.success());
-    for option in ["--listen", "--configuration", "--script", "--bare", "--origin", "--version"] {
+    for option in
+        ["--listen", "--configuration", "--script", "--bare", "--journal", "--origin", "--version"]
+    {
         assert!(text(&help).contains(option), "{option}");
     }
     assert_eq!(text(&output(&["--version"])).trim_end(), "runtally-service 0.1.0");

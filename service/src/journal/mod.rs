@@ -165,6 +165,11 @@ impl<const DEVICES: usize, const USERS: usize> Ledger<DEVICES, USERS> {
                 let configuration = store.declare_configuration(id).map_err(full)?;
                 let (journal, mut recovered) = open(configuration.tally_mut())?;
                 configuration.restore_declared(declared);
+                // Names that are missing must not be those of whoever had the row before.
+                let users = configuration.tally().users().filter(|user| user.declared);
+                for user in users.map(|user| user.user.clone()).collect::<Vec<_>>() {
+                    configuration.restore_names(&user, [None, None]);
+                }
                 let start = start + u64::from(Self::JOURNAL);
                 let (names, damaged) = Names::open(&self.log, start, USERS, |entry| {
                     let [email, name] = &entry.names;

@@ -366,3 +366,60 @@ fn a_journal_of_another_capacity_is_refused() {
         "it was written for 2 configurations and 1 scripts of 24 devices and 6 users each"
     );
 }
+
+#[test]
+fn damaged_names_are_counted_and_their_user_stays() {
+    let disk = Arc::new(Disks::default());
+    let mut store = Box::new(Small::new());
+    let (mut ledger, _) = open(&disk, &mut store);
+    let settings = Settings { write_token: "w", ..Settings::default() };
+    let h = "/deviceManagement/hardwareConfigurations/00000000-0000-0000-0000-000000000001";
+    let counts = |what: &str| {
+        ["unknown", "successful", "failed", "error", "pending", "notApplicable"]
+            .map(|counter| format!("\"{counter}{what}Count\":9"))
+            .join(",")
+    };
+    for (path, body) in [
+        ("runSummary", format!("{{{},{}}}", counts("Device"), counts("User"))),
+        (
+            "userRunStates",
+            format!(
+                "{{{},\"upn\":\"ada@example.com\",\"userName\":\"Lovelace\",\
+             \"lastStateUpdateDateTime\":\"2027-01-01T00:00:00Z\"}}",
+                counts("Device")
+            ),
+        ),
+    ] {
+        let request = Request {
+            method: "POST",
+            path: &format!("{h}/{path}"),
+            authorization: Some("Bearer w"),
+            content_type: Some("application/json"),
+            body: body.as_bytes(),
+            ..Request::default()
+        };
+        assert_eq!(store.handle(&request, &settings, &mut [0; 4096]).status, 201);
+        ledger.record(&mut *store).expect("there is room");
+    }
+    ledger.log.commit_next().expect("it is written");
+    drop(ledger);
+
+    let ada: Upn = "ada@example.com".try_into().expect("a UPN");
+    let names = |store: &Small| {
+        let configuration = store.configuration(&Uuid::from_u128(1)).expect("restored");
+        configuration.names(&ada).map(|names| names.map(|name| name.map(str::to_owned)))
+    };
+    let (_, recovered) = open(&disk, &mut store);
+    assert_eq!(recovered.damaged, 0);
+    assert_eq!(names(&store), Some([None, Some("Lovelace".into())]));
+
+    let mut bytes = disk.state().seen.clone();
+    // The batches would put it right.
+    bytes[(HEADER + DIRECTORY) as usize..ROLLOUTS as usize].fill(0xff);
+    let at = bytes.windows(8).position(|it| it == b"Lovelace").expect("it is in the file");
+    bytes[at] ^= 1;
+    disk.state().seen = bytes;
+    let (_, recovered) = open(&disk, &mut store);
+    assert_eq!(recovered.damaged, 1);
+    assert_eq!(names(&store), Some([None, None]));
+}

@@ -161,7 +161,8 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
     }
 
     /// Restores the e-mail address and the name of a user who was declared. One that is longer
-    /// than a [`Name`] holds is left out.
+    /// than a [`Name`] holds is left out. Do so for every declared user, also for one without
+    /// either: the row may have been another user's.
     ///
     /// ```
     /// use runtally::Counts;
