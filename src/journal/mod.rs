@@ -82,7 +82,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | RAM | 2 bytes per row of the tally and about 600 bytes |
+//! | RAM | 2 bytes per row of the tally and about 650 bytes |
 //! | flash for an event | 18 bytes, the keys, and padding to a word: [`Journal::EVENT_LEN`] |
 //! | flash for all rows | at least [`Journal::PAGES`]; below that, until [`Error::Full`] |
 //! | a change | one write; when it begins a page, an erasure and up to a page of writes as well |
