@@ -436,6 +436,12 @@ fn damage_is_an_error_or_is_told() {
     let rows = 8192 + (2 << 20);
     let id = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
     let at = rows + intact[rows..].windows(16).position(|it| it == id).expect("device 7");
+    for len in [100, 1 << 20, 3 << 20] {
+        fs::write(&place.0, &intact[..len]).expect("written");
+        let output = command(&place, &[]).output().expect("it runs");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(said.ends_with(": it is cut short\n"), "{said}");
+    }
     for (at, restored) in [(at, true), (4100, false), (20, false)] {
         let mut bytes = intact.clone();
         bytes[at] ^= 1;

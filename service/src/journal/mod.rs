@@ -148,6 +148,9 @@ impl<const DEVICES: usize, const USERS: usize> Ledger<DEVICES, USERS> {
         store: &mut Store<CONFIGURATIONS, SCRIPTS, DEVICES, USERS>,
     ) -> Result<Recovered, JournalError> {
         let start = self.end();
+        if self.log.disk().len()? < start + Self::len(id) {
+            return Err(cut_short());
+        }
         let flash = Flash::new(Arc::clone(&self.log), start, Self::JOURNAL);
         let full = |full: StoreFull| JournalError::Damaged(full.to_string());
         let open = |tally| {
@@ -370,7 +373,7 @@ fn begin(disk: &dyn Disk, capacity: [u32; 4]) -> Result<(), JournalError> {
         found[..start.len()].copy_from_slice(&start);
     }
     if found == header {
-        return Ok(());
+        return if len < ROLLOUTS { Err(cut_short()) } else { Ok(()) };
     }
     let begun = found.iter().zip(&header).take_while(|(found, written)| found == written).count();
     if len <= ROLLOUTS && found[begun..].iter().all(|&byte| byte == 0) {
@@ -406,6 +409,10 @@ fn entry(id: RolloutId, declared: bool) -> [u8; ENTRY] {
     let checksum = crc32fast::hash(&entry[..28]);
     entry[28..].copy_from_slice(&checksum.to_le_bytes());
     entry
+}
+
+fn cut_short() -> JournalError {
+    JournalError::Damaged("it is cut short".into())
 }
 
 fn read_entry(bytes: &[u8]) -> Option<(RolloutId, bool)> {

@@ -423,3 +423,36 @@ fn damaged_names_are_counted_and_their_user_stays() {
     assert_eq!(recovered.damaged, 1);
     assert_eq!(names(&store), Some([None, None]));
 }
+
+#[test]
+fn whoever_sees_what_is_on_its_way_waits_for_it() {
+    let disk = Arc::new(Disks::default());
+    let mut store = Box::new(Small::new());
+    let (mut ledger, _) = open(&disk, &mut store);
+    assert!(ledger.log.durable().is_none(), "there is nothing to wait for");
+    for (failing, says) in [
+        (u32::MAX, Ok(())),
+        (0, Err("the journal j cannot be written: no storage space".to_owned())),
+    ] {
+        store.declare_script(Uuid::nil()).expect("there is room");
+        ledger.declare(RolloutId::Script(Uuid::nil()), &mut *store).expect("there is room");
+        let mut rng = fastrand::Rng::with_seed(1);
+        while ledger.log.durable().is_none() {
+            ask(&mut store, &mut rng, 0);
+            ledger.record(&mut *store).expect("there is room");
+        }
+        let mut waiting = [(); 2].map(|()| ledger.log.durable().expect("it is on its way"));
+        for one in &mut waiting {
+            assert!(one.try_recv().is_err(), "not yet");
+        }
+        disk.state().failing = (failing, 1);
+        if let Err(error) = ledger.log.commit_next() {
+            ledger.abandon(&mut *store, &error).expect("reading does not fail");
+        }
+        for one in &mut waiting {
+            let answer = one.try_recv().expect("an answer");
+            assert_eq!(answer.map_err(|why| why.to_string()), says);
+        }
+        assert!(ledger.log.durable().is_none(), "there is nothing to wait for any more");
+    }
+}
