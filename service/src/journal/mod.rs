@@ -24,8 +24,10 @@ mod tests;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use embassy_futures::block_on;
 use runtally::graph::{RolloutId, Script, Store, StoreChange, StoreFull, Upn};
@@ -41,6 +43,9 @@ use names::Names;
 
 /// The layout described here.
 const VERSION: u32 = 1;
+
+/// Several times what opening a journal takes, in a debug build.
+const STACK: usize = 16 << 20;
 
 const MAGIC: &[u8; 16] = b"runtally-service";
 const HEADER: u64 = 4096;
@@ -154,9 +159,15 @@ impl<const DEVICES: usize, const USERS: usize> Ledger<DEVICES, USERS> {
         let flash = Flash::new(Arc::clone(&self.log), start, Self::JOURNAL);
         let full = |full: StoreFull| JournalError::Damaged(full.to_string());
         let open = |tally| {
-            // A journal is long, and the thread's stack may be short.
-            let open = Box::pin(Journal::open(flash, 0..Self::JOURNAL, tally));
-            block_on(open).map(|(journal, found)| (Box::new(journal), found)).map_err(journal_error)
+            // A journal is long, and the stack of a thread that serves requests may be short.
+            let open = || {
+                let opened = block_on(Journal::open(flash, 0..Self::JOURNAL, tally));
+                opened.map(|(journal, found)| (Box::new(journal), found)).map_err(journal_error)
+            };
+            thread::scope(|scope| {
+                let opener = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, open)?;
+                opener.join().unwrap_or_else(|panic| resume_unwind(panic))
+            })
         };
         let (journal, recovered, names) = match id {
             RolloutId::Script(id) => {
