@@ -28,21 +28,25 @@ pub(super) fn sha1(message: impl Iterator<Item = u8>, len: u32) -> [u32; 5] {
 #[expect(clippy::many_single_char_names, reason = "the RFC's")]
 fn hash_block(hash: &mut [u32; 5], mut words: [u32; 16]) {
     let [mut a, mut b, mut c, mut d, mut e] = *hash;
-    for t in 0..80_usize {
-        let place = t & 15;
-        if t >= 16 {
-            let before = |steps: usize| words[t.wrapping_sub(steps) & 15];
-            words[place] = (before(3) ^ before(8) ^ before(14) ^ before(16)).rotate_left(1);
+    let mut t = 0_usize;
+    for (phase, constant) in
+        [0x5a82_7999, 0x6ed9_eba1, 0x8f1b_bcdc, 0xca62_c1d6].into_iter().enumerate()
+    {
+        for _ in 0..20 {
+            let word = words[t & 15];
+            // The word of sixteen steps later.
+            let after = |steps: usize| words[t.wrapping_add(steps) & 15];
+            words[t & 15] = (after(13) ^ after(8) ^ after(2) ^ word).rotate_left(1);
+            let mixed = match phase {
+                0 => d ^ (b & (c ^ d)),
+                2 => b & c | d & (b | c),
+                _ => b ^ c ^ d,
+            };
+            // What came last is added last: nothing else waits for it.
+            let sum = word.wrapping_add(constant).wrapping_add(e).wrapping_add(mixed);
+            (a, b, c, d, e) = (sum.wrapping_add(a.rotate_left(5)), a, b.rotate_left(30), c, d);
+            t = t.wrapping_add(1);
         }
-        let (mixed, constant) = match t {
-            ..20 => (b & c | !b & d, 0x5a82_7999),
-            20..40 => (b ^ c ^ d, 0x6ed9_eba1),
-            40..60 => (b & c | b & d | c & d, 0x8f1b_bcdc),
-            _ => (b ^ c ^ d, 0xca62_c1d6),
-        };
-        let sum = [mixed, e, constant, words[place]];
-        let next = sum.into_iter().fold(a.rotate_left(5), u32::wrapping_add);
-        (a, b, c, d, e) = (next, a, b.rotate_left(30), c, d);
     }
     for (word, change) in hash.iter_mut().zip([a, b, c, d, e]) {
         *word = word.wrapping_add(change);

@@ -12,7 +12,7 @@ use crate::graph::json::Select;
 use crate::graph::object::Shape;
 use crate::graph::writer::Writer;
 use crate::graph::{Upn, user_state_id};
-use crate::{Event, Outcome, RowId, Tally, UserRow};
+use crate::{Event, Of, Outcome, RowId, Tally, UserRow};
 
 /// A configuration or a script.
 pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
@@ -251,7 +251,8 @@ impl<const DEVICES: usize, const USERS: usize> Rows for DeviceRows<'_, DEVICES, 
     fn count(&self) -> usize {
         match self.user {
             Some(user) => self.rollout.tally().user_devices(user).count(),
-            None => self.rollout.tally().devices().count(),
+            // Each is counted in one state.
+            None => self.rollout.tally().live(Of::Devices).total() as usize,
         }
     }
 

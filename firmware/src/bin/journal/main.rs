@@ -102,8 +102,10 @@ fn main() -> ! {
 
 /// What was kept over the reset; new at the first start.
 fn kept() -> &'static mut Kept {
+    let kept: *mut MaybeUninit<Kept> = &raw mut KEPT;
     // SAFETY: called once, and nothing else touches it.
-    let kept = unsafe { &mut *(&raw mut KEPT) };
+    let kept = unsafe { &mut *kept };
+    // SAFETY: whatever the RAM holds is a number.
     let magic = unsafe { ptr::read_volatile(&raw const (*kept.as_ptr()).magic) };
     if magic != MAGIC {
         // SAFETY: all zero bytes are an empty tally, and zeros.
