@@ -238,9 +238,8 @@ impl fmt::Display for OutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         sentence!(
             f,
-            "the count of ",
+            "the count of {} would leave the range 0 to {}",
             self.state.name(),
-            " would leave the range 0 to ",
             Counts::MAX
         )
     }

@@ -1,54 +1,75 @@
-//! The sentences that errors display as: texts and whole numbers, one after the other.
+//! The sentences that errors display as.
 //!
 //! `write!` says the same; but with it come padding, precision and signs, which no error wants, and
 //! which take 3 KiB of a Cortex-M's flash.
 
 use core::fmt::{self, Write};
 
-/// Writes its parts, each a text or a number, one after the other.
+/// Writes a template with a text, a character or a whole number in the place of each `{}`.
 macro_rules! sentence {
-    ($f:expr, $($part:expr),+ $(,)?) => {{
-        let f: &mut core::fmt::Formatter<'_> = $f;
-        $($crate::sentence::Part::write($part, f)?;)+
-        Ok(())
-    }};
+    ($f:expr, $template:literal $(, $part:expr)* $(,)?) => {
+        $crate::sentence::write($f, $template, &[$($crate::sentence::Part::from($part)),*])
+    };
 }
 pub(crate) use sentence;
 
-/// A part of a sentence.
-pub(crate) trait Part {
-    fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+/// What stands in the place of a `{}`.
+pub(crate) enum Part<'a> {
+    Text(&'a str),
+    Char(char),
+    Number(usize),
+    Negative(usize),
 }
 
-impl Part for &str {
-    fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self)
+impl<'a> From<&'a str> for Part<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
     }
 }
 
-impl Part for char {
-    fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char(self)
+impl From<char> for Part<'_> {
+    fn from(c: char) -> Self {
+        Self::Char(c)
     }
 }
 
-impl Part for usize {
-    fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&digits(self))
+impl From<usize> for Part<'_> {
+    fn from(number: usize) -> Self {
+        Self::Number(number)
     }
 }
 
-impl Part for u32 {
-    fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (self as usize).write(f)
+impl From<u32> for Part<'_> {
+    fn from(number: u32) -> Self {
+        Self::Number(number as usize)
     }
 }
 
-impl Part for i32 {
-    fn write(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self < 0 { "-" } else { "" })?;
-        self.unsigned_abs().write(f)
+impl From<i32> for Part<'_> {
+    fn from(number: i32) -> Self {
+        let distance = number.unsigned_abs() as usize;
+        if number < 0 { Self::Negative(distance) } else { Self::Number(distance) }
     }
+}
+
+#[inline(never)]
+pub(crate) fn write(f: &mut fmt::Formatter<'_>, template: &str, parts: &[Part<'_>]) -> fmt::Result {
+    let mut rest = template;
+    for part in parts {
+        let place = rest.bytes().position(|byte| byte == b'{').unwrap_or(rest.len());
+        f.write_str(rest.get(..place).unwrap_or_default())?;
+        rest = rest.get(place.saturating_add("{}".len())..).unwrap_or_default();
+        match *part {
+            Part::Text(text) => f.write_str(text)?,
+            Part::Char(c) => f.write_char(c)?,
+            Part::Number(number) => f.write_str(&digits(number))?,
+            Part::Negative(number) => {
+                f.write_char('-')?;
+                f.write_str(&digits(number))?;
+            }
+        }
+    }
+    f.write_str(rest)
 }
 
 /// A number in decimal.

@@ -89,7 +89,7 @@ pub struct Overflow(pub Counter);
 
 impl core::fmt::Display for Overflow {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        sentence!(f, self.0.name(), " would pass its limit, ", Counts::MAX)
+        sentence!(f, "{} would pass its limit, {}", self.0.name(), Counts::MAX)
     }
 }
 

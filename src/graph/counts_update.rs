@@ -1,8 +1,8 @@
 //! Some of six counters: what a document gives of them.
 
 use super::Error;
-use super::property::{Property, WIRE_ORDER};
-use crate::{Counts, Of, RunState};
+use super::property::WIRE_ORDER;
+use crate::{Counter, Counts, Of, RunState};
 
 /// The counters that a document gives; the others are left as they are.
 ///
@@ -68,7 +68,7 @@ impl CountsUpdate {
     pub(super) fn complete(&self, of: Of) -> Result<Counts, Error> {
         match WIRE_ORDER.into_iter().find(|&state| self.get(state).is_none()) {
             None => Ok(self.counts),
-            Some(state) => Err(Property::count(of, state).missing()),
+            Some(state) => Err(Error::missing(Counter { of, state }.name())),
         }
     }
 }

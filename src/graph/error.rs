@@ -110,14 +110,19 @@ impl Error {
     pub(super) const fn new(at: usize, reason: Reason) -> Self {
         Self { property: None, at, reason }
     }
+
+    /// A property that is required was not given.
+    pub(super) const fn missing(property: &'static str) -> Self {
+        Self { property: Some(property), at: 0, reason: Reason::Missing }
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.property, self.reason) {
-            (Some(property), Reason::Missing) => return sentence!(f, property, " is missing"),
-            (Some(property), _) => sentence!(f, property, " at byte ", self.at, ": "),
-            (None, _) => sentence!(f, "byte ", self.at, ": "),
+            (Some(property), Reason::Missing) => return sentence!(f, "{} is missing", property),
+            (Some(property), _) => sentence!(f, "{} at byte {}: ", property, self.at),
+            (None, _) => sentence!(f, "byte {}: ", self.at),
         }?;
         self.reason.fmt(f)
     }
@@ -148,9 +153,9 @@ impl fmt::Display for Reason {
             Self::Empty => "must not be empty",
             Self::NotAGuid => "expected a GUID such as 74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974",
             Self::Missing => "is missing",
-            Self::TooDeep => return sentence!(f, "nested deeper than ", MAX_DEPTH),
-            Self::OtherType(name) => return sentence!(f, "expected ", name),
-            Self::TooLong { limit } => return sentence!(f, "longer than ", limit, " bytes"),
+            Self::TooDeep => return sentence!(f, "nested deeper than {}", MAX_DEPTH),
+            Self::OtherType(name) => return sentence!(f, "expected {}", name),
+            Self::TooLong { limit } => return sentence!(f, "longer than {} bytes", limit),
             Self::NotACount => return integer(f, 0),
             Self::NotAnInt32 => return integer(f, i32::MIN),
             Self::NotADateTime(error) => return error.fmt(f),
@@ -160,7 +165,7 @@ impl fmt::Display for Reason {
 }
 
 fn integer(f: &mut fmt::Formatter<'_>, least: i32) -> fmt::Result {
-    sentence!(f, "expected an integer from ", least, " to ", Counts::MAX)
+    sentence!(f, "expected an integer from {} to {}", least, Counts::MAX)
 }
 
 impl core::error::Error for Error {}

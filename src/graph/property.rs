@@ -1,6 +1,6 @@
 //! The properties of the resources: their names, stated once, and the longest JSON of each.
 
-use super::{Error, Reason};
+use super::Error;
 use crate::{Counter, Of, RunState};
 
 /// One property of a resource.
@@ -96,6 +96,6 @@ impl Property {
 
     /// The error when this property is required and was not given.
     pub(super) const fn missing(self) -> Error {
-        Error { property: Some(self.name()), at: 0, reason: Reason::Missing }
+        Error::missing(self.name())
     }
 }

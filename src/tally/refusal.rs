@@ -70,31 +70,21 @@ impl fmt::Display for Refusal {
         match *self {
             Self::DevicesFull { capacity } => sentence!(
                 f,
-                "no room for another device: all ",
-                u32::from(capacity),
-                " rows are taken; retire or remove one"
+                "no room for another device: all {} rows are taken; retire or remove one",
+                u32::from(capacity)
             ),
             Self::UsersFull { capacity } => sentence!(
                 f,
-                "no room for another user: all ",
-                u32::from(capacity),
-                " rows are taken; a row goes with the user's last device"
+                "no room for another user: all {} rows are taken; a row goes with the user's last device",
+                u32::from(capacity)
             ),
             Self::Overflow(overflow) => overflow.fmt(f),
             Self::UserOverflow(Overflow(counter)) => {
-                sentence!(f, counter.name(), " of the user would pass its limit, ", Counts::MAX)
+                sentence!(f, "{} of the user would pass its limit, {}", counter.name(), Counts::MAX)
             }
             Self::BelowLive { counter, written, live } => {
                 let name = counter.name();
-                sentence!(
-                    f,
-                    name,
-                    " was declared as ",
-                    written,
-                    ", but ",
-                    live,
-                    " are counted here"
-                )
+                sentence!(f, "{} was declared as {}, but {} are counted here", name, written, live)
             }
             Self::BeforeRow { of, written, latest } => {
                 f.write_str(match of {

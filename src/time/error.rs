@@ -49,11 +49,11 @@ impl fmt::Display for DateTimeError {
             Problem::Text { at, expected } => {
                 f.write_str("expected ")?;
                 expected.fmt(f)?;
-                sentence!(f, " at byte ", u32::from(at), " of the date-time")
+                sentence!(f, " at byte {} of the date-time", u32::from(at))
             }
             Problem::Offset(minutes) => {
                 let minutes = i32::from(minutes);
-                sentence!(f, "the offset of ", minutes, " minutes is not in -1439 to 1439")
+                sentence!(f, "the offset of {} minutes is not in -1439 to 1439", minutes)
             }
             Problem::Year => f.write_str("the local date-time is not in the years 0001 to 9999"),
         }
@@ -86,7 +86,7 @@ impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
             Self::Number(number) => return number.fmt(f),
-            Self::Mark(mark) => return sentence!(f, "`", char::from(mark), "`"),
+            Self::Mark(mark) => return sentence!(f, "`{}`", char::from(mark)),
             Self::Fraction => "a fraction of 1 to 12 digits",
             Self::ColonOrOffset => "`:` or an offset (`Z`, `+hh:mm` or `-hh:mm`)",
             Self::DotOrOffset => "`.` or an offset (`Z`, `+hh:mm` or `-hh:mm`)",

@@ -42,7 +42,7 @@ impl fmt::Display for Number {
             Self::Year => "a year from 0001 to 9999",
             Self::Month => "a month from 01 to 12",
             Self::Day { last } => {
-                return sentence!(f, "a day from 01 to ", u32::from(last));
+                return sentence!(f, "a day from 01 to {}", u32::from(last));
             }
             Self::Hour => "an hour from 00 to 23",
             Self::Minute => "a minute from 00 to 59",

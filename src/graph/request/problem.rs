@@ -145,39 +145,25 @@ impl fmt::Display for Problem {
             }
             Self::NotEncoded => "path and query must be percent-encoded",
             Self::NotFound(thing, id) => {
-                sentence!(f, "no ", thing.name(), " has the id ")?;
+                sentence!(f, "no {} has the id ", thing.name())?;
                 return id.hyphenated().fmt(f);
             }
-            Self::Method { allow } => return sentence!(f, "the path knows ", *allow, " only"),
+            Self::Method { allow } => return sentence!(f, "the path knows {} only", *allow),
             Self::MediaType => "send the body with Content-Type: application/json",
             Self::Document(error) => return error.fmt(f),
             Self::Mismatch { property } => {
-                return sentence!(
-                    f,
-                    *property,
-                    " must be the one that the path names, or be left out"
-                );
+                return sentence!(f, "{} must be the one that the path names, or be left out", *property);
             }
             Self::Declared(thing) => {
-                return sentence!(
-                    f,
-                    "the ",
-                    thing.name(),
-                    " was declared before; change it with PATCH"
-                );
+                return sentence!(f, "the {} was declared before; change it with PATCH", thing.name());
             }
             Self::Refused(refusal) => return refusal.fmt(f),
             Self::StoreFull { capacity } => {
-                return sentence!(f, "no room for another: all ", *capacity, " places are taken");
+                return sentence!(f, "no room for another: all {} places are taken", *capacity);
             }
-            Self::Option { name, must } => return sentence!(f, *name, " ", *must),
+            Self::Option { name, must } => return sentence!(f, "{} {}", *name, *must),
             Self::Unsupported(name) => {
-                return sentence!(
-                    f,
-                    *name,
-                    " is not known here; reading takes $select, a list $top, $skip and $count as \
-                     well"
-                );
+                return sentence!(f, "{} is not known here; reading takes $select, a list $top, $skip and $count as well", *name);
             }
             Self::AnswerTooLong => "the answer is longer than the buffer for it",
         })
