@@ -4,6 +4,7 @@ use core::hash::Hash;
 
 use embedded_storage_async::nor_flash::NorFlash;
 
+use super::record::Entries;
 use super::{Error, Journal, Key};
 use crate::Tally;
 
@@ -91,19 +92,19 @@ where
         match change {
             Change::Device(device) => {
                 let turn = match tally.device(device) {
-                    Some(event) => self.write(tally, |record| record.event(&event)).await?,
-                    None => self.write(tally, |record| record.gone(device)).await?,
+                    Some(event) => self.write(tally, &Entries::Event(event)).await?,
+                    None => self.write(tally, &Entries::Gone(device)).await?,
                 };
                 self.places.set_device(tally.find(device), turn);
             }
             Change::User(user) => {
                 let kept = tally.kept(user).unwrap_or_default();
-                let turn = self.write(tally, |record| record.user(user, &kept)).await?;
+                let turn = self.write(tally, &Entries::User(user, &kept)).await?;
                 self.places.set_user(tally.find_user(user), turn);
             }
             Change::Summary => {
                 let totals = tally.totals();
-                self.write(tally, |record| record.totals(&totals)).await?;
+                self.write(tally, &Entries::Totals(&totals)).await?;
             }
         }
         self.totals = tally.totals();

@@ -7,7 +7,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 use super::open::{End, odd_lap, page_of};
 use super::opening::{Layout, Opening};
 use super::pages::item_len;
-use super::record::{Head, Record};
+use super::record::{Entries, Head, Record};
 use super::{Error, Journal, Key};
 use crate::{Event, Tally};
 
@@ -17,11 +17,11 @@ where
     D: Key + Clone + Eq + Hash,
     U: Key + Clone + Ord + Hash,
 {
-    /// Writes one record of the entries that `change` adds, and gives the turn of its page.
+    /// Writes one record of a change's entries, and gives the turn of its page.
     pub(super) async fn write(
         &mut self,
         tally: &Tally<D, U, DEVICES, USERS>,
-        change: impl Fn(&mut Record) -> Option<()>,
+        entries: &Entries<'_, D, U>,
     ) -> Result<u16, Error<F::Error>> {
         while self.heal > 0 {
             self.turn(tally).await?;
@@ -29,7 +29,7 @@ where
         }
         // Once around, every page holds nothing but rows, and `admit` sees to it that one has room.
         for _ in 0..=self.pages.count() {
-            if let Some(turn) = self.try_write(&change).await? {
+            if let Some(turn) = self.try_write(entries).await? {
                 return Ok(turn);
             }
             self.turn(tally).await?;
@@ -40,7 +40,7 @@ where
     /// The same on the newest page; `None` if there is no room.
     async fn try_write(
         &mut self,
-        change: impl Fn(&mut Record) -> Option<()>,
+        entries: &Entries<'_, D, U>,
     ) -> Result<Option<u16>, Error<F::Error>> {
         let Some(End { turn, records }) = self.end.filter(|end| end.records <= Head::MAX_INDEX)
         else {
@@ -48,7 +48,7 @@ where
         };
         let page = page_of(turn, self.pages.count());
         self.begin(turn, records, false);
-        self.record.add(change).ok_or(Error::Corrupted)?;
+        self.record.add(|record| entries.add_to(record)).ok_or(Error::Corrupted)?;
         let needed = item_len::<F>(self.record.bytes().len()).saturating_add(Self::RESERVE);
         if self.pages.room(page).await? < needed {
             return Ok(None);

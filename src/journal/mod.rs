@@ -130,7 +130,7 @@ pub use key::Key;
 use open::{End, Replay};
 use pages::Pages;
 use places::Places;
-use record::Record;
+use record::{Entries, Record};
 
 use crate::tally::{Kept, Totals};
 use crate::{Counts, DateTime, Event, Outcome, Summary, Tally};
@@ -315,7 +315,7 @@ where
         let len = self.event_len(&after);
         let live = self.admit(before, len)?;
 
-        let turn = self.write(tally, |record| record.event(&after)).await?;
+        let turn = self.write(tally, &Entries::Event(after)).await?;
         let outcome = tally.apply(event)?;
         self.totals = tally.totals();
         self.places.set_device(tally.find(device), turn);
@@ -354,7 +354,7 @@ where
         let Some(known) = tally.check_remove(device)? else { return Ok(None) };
         let before = self.event_len(&known);
         let live = self.admit(before, 0)?;
-        self.write(tally, |record| record.gone(device)).await?;
+        self.write(tally, &Entries::Gone(device)).await?;
         self.live = live;
         Ok(tally.remove(device)?)
     }
@@ -402,14 +402,8 @@ where
         let live = self.admit(before, after)?;
         let row = known.user.and_then(|user| tally.find_user(user));
 
-        let change = |record: &mut Record| {
-            record.gone(device)?;
-            if let Some((user, kept)) = user {
-                record.user(user, &kept)?;
-            }
-            record.totals(&totals)
-        };
-        let turn = self.write(tally, change).await?;
+        let entries = Entries::Retired(device, user, &totals);
+        let turn = self.write(tally, &entries).await?;
         let event = tally.retire(device);
         self.totals = tally.totals();
         self.places.set_user(row, turn);
@@ -446,7 +440,7 @@ where
         written: &Summary,
     ) -> Result<(), Error<F::Error>> {
         let totals = tally.check_declare(written)?;
-        self.write(tally, |record| record.totals(&totals)).await?;
+        self.write(tally, &Entries::Totals(&totals)).await?;
         tally.declare(written)?;
         self.totals = totals;
         Ok(())
@@ -486,7 +480,7 @@ where
         let after = self.len(|record| record.user(user, &kept));
         let before = self.kept_len(tally, user);
         let live = self.admit(before, after)?;
-        let turn = self.write(tally, |record| record.user(user, &kept)).await?;
+        let turn = self.write(tally, &Entries::User(user, &kept)).await?;
         tally.declare_user(user, written, last_update)?;
         self.places.set_user(tally.find_user(user), turn);
         self.live = live;
@@ -525,7 +519,7 @@ where
         }
         let before = self.kept_len(tally, user);
         let live = self.admit(before, 0)?;
-        self.write(tally, |record| record.user(user, &Kept::default())).await?;
+        self.write(tally, &Entries::User(user, &Kept::default())).await?;
         self.live = live;
         Ok(tally.undeclare_user(user)?)
     }

@@ -85,6 +85,35 @@ impl Head {
     }
 }
 
+/// What a change writes down, as one record.
+// An enum and no closure, so that writing is in flash once and not once for each kind of change.
+pub(super) enum Entries<'a, D, U> {
+    Event(Event<&'a D, &'a U>),
+    Gone(&'a D),
+    User(&'a U, &'a Kept),
+    Totals(&'a Totals),
+    /// A device is gone, and what its user and the summary carry for it.
+    Retired(&'a D, Option<(&'a U, Kept)>, &'a Totals),
+}
+
+impl<D: Key, U: Key> Entries<'_, D, U> {
+    pub(super) fn add_to(&self, record: &mut Record) -> Option<()> {
+        match self {
+            Self::Event(event) => record.event(event),
+            Self::Gone(device) => record.gone(*device),
+            Self::User(user, kept) => record.user(*user, kept),
+            Self::Totals(totals) => record.totals(totals),
+            Self::Retired(device, user, totals) => {
+                record.gone(*device)?;
+                if let Some((user, kept)) = user {
+                    record.user(*user, kept)?;
+                }
+                record.totals(totals)
+            }
+        }
+    }
+}
+
 /// A record being written or read.
 pub(super) struct Record {
     bytes: Aligned,
