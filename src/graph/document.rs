@@ -236,7 +236,7 @@ impl<'a> Document<'a> {
 /// How many bytes from the start are neither `"`, `\` nor a control character.
 ///
 /// One word of the machine at a time: 8 bytes on a 64-bit core, 4 on a Cortex-M.
-fn plain(bytes: &[u8]) -> usize {
+pub(super) fn plain(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks();
     let mut count = 0_usize;
     for word in words {

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::BufferFull;
+use super::document::plain;
 use crate::sentence::digits;
 
 /// What is written so far. Where something does not fit, nothing follows it, and
@@ -76,11 +77,11 @@ impl<'b> Writer<'b> {
     /// RFC 8259, section 7, wants, and nothing else is.
     pub(super) fn escaped(&mut self, text: &str) {
         let mut rest = text;
-        while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..b' ')) {
-            let (plain, special) = rest.split_at_checked(at).unwrap_or_default();
+        loop {
+            let (plain, special) =
+                rest.split_at_checked(plain(rest.as_bytes())).unwrap_or_default();
             self.raw(plain);
-            let mut bytes = special.bytes();
-            let byte = bytes.next().unwrap_or_default();
+            let Some(byte) = special.bytes().next() else { return };
             self.byte(b'\\');
             match byte {
                 b'\x08' => self.byte(b'b'),
@@ -97,7 +98,6 @@ impl<'b> Writer<'b> {
             }
             rest = special.get(1..).unwrap_or_default();
         }
-        self.raw(rest);
     }
 }
 
