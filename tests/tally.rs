@@ -129,6 +129,10 @@ fn same<const D: usize, const U: usize>(
     prop_assert_eq!(&users, &model.users());
     for user in 0..5 {
         prop_assert_eq!(tally.user(&user).map(read), users.get(&user).copied());
+        let row = tally.find_user(&user);
+        prop_assert_eq!(row.is_some(), users.contains_key(&user));
+        let at_row = row.and_then(|row| tally.users_from(row.number()).next());
+        prop_assert_eq!(at_row.map(|(_, at_row)| *at_row.user), row.map(|_| user));
         let mut of_user: Vec<Recorded> = tally.user_devices(&user).map(Event::cloned).collect();
         of_user.sort_by_key(|event| event.device);
         let expected: Vec<Recorded> =
