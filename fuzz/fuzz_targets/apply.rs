@@ -1,12 +1,14 @@
 //! Any operations on a tally with too little room, beside the model that recounts everything.
 #![no_main]
 
+mod few;
 #[allow(dead_code)]
 #[path = "../../tests/model/mod.rs"]
 mod model;
 
 use std::collections::BTreeMap;
 
+use few::few;
 use libfuzzer_sys::fuzz_target;
 use model::{Key, Model, User};
 use runtally::strategies::Operation;
@@ -29,25 +31,6 @@ fuzz_target!(|operations: Vec<Operation<Key, Key>>| {
         assert_same(&tally, &model);
     }
 });
-
-/// The same operation on few devices and users, so that operations meet.
-fn few(operation: Operation<Key, Key>) -> Operation<Key, Key> {
-    let (device, user) = (|device| device % 8, |user| user % 4);
-    match operation {
-        Operation::Apply(event) => Operation::Apply(Event {
-            device: device(event.device),
-            user: event.user.map(user),
-            ..event
-        }),
-        Operation::Remove(it) => Operation::Remove(device(it)),
-        Operation::Retire(it) => Operation::Retire(device(it)),
-        Operation::Declare(summary) => Operation::Declare(summary),
-        Operation::DeclareUser { user: it, devices, last_update } => {
-            Operation::DeclareUser { user: user(it), devices, last_update }
-        }
-        Operation::UndeclareUser(it) => Operation::UndeclareUser(user(it)),
-    }
-}
 
 fn assert_same(tally: &Small, model: &Model) {
     assert_eq!(tally.audit(), Ok(()));

@@ -1,17 +1,19 @@
 //! A journal on flash whose power is cut, or which is damaged, at any place.
 #![no_main]
 
+mod few;
 #[allow(dead_code)]
 #[path = "../../tests/journal/mock.rs"]
 mod mock;
 
 use arbitrary::Arbitrary;
 use embassy_futures::block_on;
+use few::few;
 use libfuzzer_sys::fuzz_target;
 use mock::{Mock, PowerCut, Torn};
+use runtally::Tally;
 use runtally::journal::{Error, Journal, Recovered};
 use runtally::strategies::Operation;
-use runtally::{Event, Tally};
 
 type Small = Tally<u16, u16, 5, 3>;
 type Flash = Mock<4, 512>;
@@ -133,23 +135,4 @@ fn run(
             Operation::UndeclareUser(user) => journal.undeclare_user(tally, user).await.map(drop),
         }
     })
-}
-
-/// The same operation on few devices and users, so that operations meet.
-fn few(operation: Operation<u16, u16>) -> Operation<u16, u16> {
-    let (device, user) = (|device| device % 8, |user| user % 4);
-    match operation {
-        Operation::Apply(event) => Operation::Apply(Event {
-            device: device(event.device),
-            user: event.user.map(user),
-            ..event
-        }),
-        Operation::Remove(it) => Operation::Remove(device(it)),
-        Operation::Retire(it) => Operation::Retire(device(it)),
-        Operation::Declare(summary) => Operation::Declare(summary),
-        Operation::DeclareUser { user: it, devices, last_update } => {
-            Operation::DeclareUser { user: user(it), devices, last_update }
-        }
-        Operation::UndeclareUser(it) => Operation::UndeclareUser(user(it)),
-    }
 }
