@@ -9,6 +9,12 @@ use proptest::prelude::*;
 
 use super::{MAX_ROWS, RowId, Table};
 
+impl<K, V, const N: usize> Table<K, V, N> {
+    pub(crate) const fn seed(&self) -> u64 {
+        self.seed
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Insert(u8, u32),

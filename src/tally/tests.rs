@@ -10,6 +10,13 @@ use crate::{Counter, Counts, DateTime, Event, Of, RunState};
 
 type Small = Tally<u16, u16, 8, 8>;
 
+impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS> {
+    /// Of the devices' table and of the users'.
+    pub(crate) const fn seeds(&self) -> [u64; 2] {
+        [self.devices.seed(), self.users.seed()]
+    }
+}
+
 fn at(seconds: i64) -> DateTime {
     DateTime::from_ticks((1_795_253_400 + seconds) * 10_000_000, 0).unwrap()
 }

@@ -23,7 +23,7 @@ const SETTINGS: Settings<'_> =
 /// A store with one configuration and one script, and whoever asks it.
 #[derive(Clone)]
 pub(crate) struct Client {
-    store: Box<Small>,
+    pub(crate) store: Box<Small>,
     pub(crate) settings: Settings<'static>,
     pub(crate) buffer: usize,
 }

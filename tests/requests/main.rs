@@ -2,6 +2,8 @@
 //! the tallies behind them.
 
 mod client;
+#[cfg(feature = "journal")]
+mod journaled;
 mod operations;
 mod paging;
 mod refusals;

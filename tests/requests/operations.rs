@@ -1,6 +1,7 @@
 //! One test for each operation.
 
-use runtally::graph::Request;
+use runtally::graph::{Request, Upn};
+use runtally::{Event, RunState};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -246,6 +247,7 @@ fn a_declared_user_stays_until_it_is_undeclared() {
     patched["userName"] = "Ada 👩‍🔬".into();
     let changes = r#"{"failedDeviceCount":0,"userName":"Ada \ud83d\udc69\u200d\ud83d\udd2c"}"#;
     assert_eq!(client.must(200, "PATCH", &row, changes).json(), patched);
+    assert_eq!(client.get(&row).json(), patched);
     // Then the whole entity, as the generated clients send it.
     assert_eq!(client.must(200, "PATCH", &row, &patched.to_string()).json(), patched);
     assert_eq!(client.get(&row).json(), patched);
@@ -275,7 +277,30 @@ fn undeclaring_leaves_a_user_with_devices() {
         "notApplicableDeviceCount": 0, "unknownDeviceCount": 0,
     });
     client.must(201, "POST", &h("/userRunStates"), &declared.to_string());
-    assert_eq!(client.get(&row).json()["upn"], "UPN VALUE");
+    let user = client.get(&row).json();
+    assert_eq!(user["upn"], "UPN VALUE");
+    assert_eq!((&user["userEmail"], &user["userName"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn a_retired_device_is_counted_and_not_listed() {
+    let mut client = Client::new();
+    let retired = |event: Option<Event<Uuid, Upn>>| event.map(|event| (event.device, event.state));
+    let row = Some((device(1), RunState::Fail));
+
+    client.must(201, "POST", &h("/deviceRunStates"), &event(1, None, "fail", AT));
+    let configuration = client.store.declare_configuration(CONFIGURATION).expect("it is known");
+    assert_eq!(retired(configuration.retire(&device(1))), row);
+    let summary = client.get(&h("/runSummary")).json()["value"].take();
+    assert_eq!(summary["failedDeviceCount"], 1);
+    assert_eq!(client.list(&h("/deviceRunStates")), [] as [Value; 0]);
+
+    client.must(201, "POST", &script("/deviceRunStates"), &script_event(1, "fail", AT));
+    let counts = client.store.declare_script(SCRIPT).expect("it is known");
+    assert_eq!(retired(counts.retire(&device(1))), row);
+    let summary = client.get(&script("/runSummary")).json()["value"].take();
+    assert_eq!(summary["errorDeviceCount"], 1);
+    assert_eq!(client.list(&script("/deviceRunStates")), [] as [Value; 0]);
 }
 
 #[test]

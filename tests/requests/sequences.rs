@@ -43,14 +43,28 @@ const TIMES: [&str; 6] = [
 const UPNS: [&str; 8] =
     ["ada", "ADA", "Bob@Example.com", "bob@example.com", "čeněk", "Čeněk", "eve", "fay 👩‍🔬"];
 
+/// A request and what it holds.
 #[derive(Clone, Debug)]
-struct Ask {
+pub(crate) struct Ask {
     method: &'static str,
     path: String,
     query: &'static str,
     body: Vec<u8>,
     authorization: Option<&'static str>,
     content_type: Option<&'static str>,
+}
+
+impl Ask {
+    pub(crate) fn request(&self) -> Request<'_> {
+        Request {
+            method: self.method,
+            path: &self.path,
+            query: self.query,
+            authorization: self.authorization,
+            content_type: self.content_type,
+            body: &self.body,
+        }
+    }
 }
 
 /// Six counters, in the order of [`COUNTERS`].
@@ -267,7 +281,7 @@ fn stray() -> impl Strategy<Value = Ask> {
         })
 }
 
-fn asks() -> impl Strategy<Value = Ask> {
+pub(crate) fn asks() -> impl Strategy<Value = Ask> {
     prop_oneof![5 => fitting(), 1 => stray(), 1 => (fitting(), bodies()).prop_map(|(ask, body)| {
         Ask { body, ..ask }
     })]
@@ -432,14 +446,7 @@ proptest! {
         let mut before = views(&mut client);
         let mut carried = BTreeMap::<usize, Carried>::new();
         for ask in sequence {
-            let answer = client.ask(&Request {
-                method: ask.method,
-                path: &ask.path,
-                query: ask.query,
-                authorization: ask.authorization,
-                content_type: ask.content_type,
-                body: &ask.body,
-            });
+            let answer = client.ask(&ask.request());
             let statuses = [200, 201, 204, 400, 401, 403, 404, 405, 409, 415, 507];
             prop_assert!(statuses.contains(&answer.status), "{:?}: {:?}", ask, answer);
             let after = views(&mut client);
@@ -497,14 +504,7 @@ proptest! {
     ) {
         let mut client = Client::new();
         for ask in before {
-            client.ask(&Request {
-                method: ask.method,
-                path: &ask.path,
-                query: "",
-                authorization: ask.authorization,
-                content_type: ask.content_type,
-                body: &ask.body,
-            });
+            client.ask(&ask.request());
         }
         let body = String::from_utf8(body).expect("JSON is text");
         let path = configuration(CONFIGURATION, "/runSummary");

@@ -190,3 +190,6 @@ impl Response<'_> {
         .flatten()
     }
 }
+
+#[cfg(test)]
+mod tests;
