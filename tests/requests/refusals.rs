@@ -442,6 +442,7 @@ fn an_answer_that_does_not_fit_changes_nothing() {
         client.buffer = 150;
         let answer = client.send(method, &path, &body);
         assert_eq!((answer.status, answer.message().as_str()), (413, text), "{method} {path}");
+        assert_eq!(answer.code(), "responseTooLarge");
         client.buffer = 1 << 14;
         assert_eq!(everything(&mut client), everything(&mut full.clone()));
     }
