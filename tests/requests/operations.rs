@@ -353,7 +353,14 @@ fn select_leaves_out_what_it_does_not_name() {
         body,
         format!(r#"{{"value":{{{odata_type},"pendingDeviceCount":2,"failedUserCount":15}}}}"#)
     );
-    let rows = client.list(&h("/deviceRunStates?%24select=id%2CconfigurationState"));
+    let lists = [
+        "%24select=id%2CconfigurationState",
+        "$select=id,+configurationState",
+        "select=id%20,%20configurationState",
+    ];
+    let [rows, spaced, escaped] =
+        lists.map(|query| client.list(&h(&format!("/deviceRunStates?{query}"))));
+    assert_eq!([&spaced, &escaped], [&rows; 2]);
     let odata_type = "#microsoft.graph.hardwareConfigurationDeviceState";
     let id = "74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974";
     let row = json!({ "@odata.type": odata_type, "id": id, "configurationState": "success" });
@@ -367,6 +374,9 @@ fn options_work_with_and_without_the_dollar_sign() {
         let body = event(number, None, "success", AT);
         client.must(201, "POST", &h("/deviceRunStates"), &body);
     }
+    // The number of rows is that of all, whichever a page would show.
+    let count = client.get(&h("/deviceRunStates/$count?$top=2&skip=1&$select=id")).body;
+    assert_eq!(count, "4");
     let rows = client.list(&h("/deviceRunStates"));
     for query in ["$top=2&$skip=1&$count=true", "top=2&skip=1&count=true"] {
         let page = client.get(&h(&format!("/deviceRunStates?{query}"))).json();

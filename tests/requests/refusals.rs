@@ -2,6 +2,7 @@
 //! was there before.
 
 use runtally::graph::{Request, Settings, Store};
+use uuid::Uuid;
 
 use crate::client::{
     Answer, CONFIGURATION, Client, OTHER, READ, SCRIPT, THIRD, WRITE, configuration, device, event,
@@ -122,6 +123,7 @@ fn a_path_that_leads_nowhere_is_not_found() {
         &h("/runSummary/"),
         &h("/runSummary/$ref"),
         &h("/runSummary/$count"),
+        &script("/runSummary/$count"),
         &h("/deviceRunStates/$count/$count"),
         &h("//deviceRunStates"),
         &h(&format!("/userRunStates/{THIRD}/runSummary")),
@@ -294,7 +296,7 @@ fn a_query_option_is_refused_by_its_name() {
         )
     };
     for name in ["$filter", "$orderby", "$expand", "$search", "$format", "$apply"] {
-        for list in ["/deviceRunStates", "/userRunStates", "/runSummary"] {
+        for list in ["/deviceRunStates", "/userRunStates/$count", "/runSummary"] {
             refuses(&mut client(), "GET", &h(&format!("{list}?{name}=x")), "", 400, &unknown(name));
             let bare = format!("{list}?top=1&{}=x", name.trim_start_matches('$'));
             refuses(
@@ -308,6 +310,7 @@ fn a_query_option_is_refused_by_its_name() {
         }
     }
     let list = |query: &str| h(&format!("/deviceRunStates?{query}"));
+    let properties = "$select must list names of the resource's properties";
     for (path, text) in [
         (h("/runSummary?$top=1"), unknown("$top")),
         (list("$levels=1"), unknown("an option that begins with $")),
@@ -317,10 +320,10 @@ fn a_query_option_is_refused_by_its_name() {
         (list("$skip=4294967296"), "$skip must be a number of rows".to_owned()),
         (list("$count=1"), "$count must be true or false".to_owned()),
         (list("$top=1&top=1"), "$top is given twice".to_owned()),
-        (
-            list("$select=runState"),
-            "$select must list names of the resource's properties".to_owned(),
-        ),
+        (list("$select=runState"), properties.to_owned()),
+        (list("$select="), properties.to_owned()),
+        (list("$select=id,"), properties.to_owned()),
+        (list("$select=,id"), properties.to_owned()),
         (
             list("$skiptoken=65536"),
             "$skiptoken must be the one of a link to a next page".to_owned(),
@@ -398,6 +401,78 @@ fn a_count_at_its_limit_takes_no_further_event() {
     let text = "failedDeviceCount would pass its limit, 2147483647";
     let body = event(3, None, "fail", LATER);
     refuses(&mut client, "POST", &h("/deviceRunStates"), &body, 409, text);
+}
+
+fn totals(success: i64, error: i64, users: [i64; 2]) -> String {
+    let [success_users, error_users] = users;
+    format!(
+        r#"{{"successDeviceCount":{success},"errorDeviceCount":{error},"successUserCount":{success_users},"errorUserCount":{error_users}}}"#
+    )
+}
+
+fn script_user(upn: &str, error: i64) -> String {
+    format!(r#"{{"userPrincipalName":"{upn}","successDeviceCount":0,"errorDeviceCount":{error}}}"#)
+}
+
+#[test]
+fn fail_and_script_error_share_one_limit_in_a_script() {
+    const MAX: i64 = 2_147_483_647;
+    let mut client = client();
+    let devices = script("/deviceRunStates");
+    // Device 1 has failed; what else is declared counts as script error.
+    client.must(204, "POST", &script("/runSummary/$ref"), &totals(0, MAX - 1, [0, 0]));
+    client.must(201, "POST", &devices, &script_event(2, "fail", AT));
+    let summary = client.get(&script("/runSummary")).json()["value"].take();
+    assert_eq!(summary["errorDeviceCount"], MAX);
+
+    let text = "errorDeviceCount would pass its limit, 2147483647";
+    refuses(&mut client, "POST", &devices, &script_event(3, "fail", AT), 409, text);
+    client.must(201, "POST", &devices, &script_event(2, "scriptError", LATER));
+    client.must(201, "POST", &devices, &script_event(3, "success", AT));
+    refuses(&mut client, "POST", &devices, &script_event(3, "fail", LATER), 409, text);
+    client.must(201, "POST", &devices, &script_event(1, "success", LATER));
+    client.must(201, "POST", &devices, &script_event(3, "fail", LATER));
+}
+
+#[test]
+fn users_in_error_have_a_limit_in_a_script() {
+    const MAX: i64 = 2_147_483_647;
+    let mut client = client();
+    let (summary, users) = (script("/runSummary/$ref"), script("/userRunStates"));
+    let declared = totals(0, 1, [0, MAX - 1]);
+    client.must(204, "POST", &summary, &declared);
+    client.must(201, "POST", &users, &script_user("ada", 1));
+    let reported = client.get(&script("/runSummary")).json()["value"].take();
+    assert_eq!(reported["errorUserCount"], MAX);
+
+    let text = "errorUserCount would pass its limit, 2147483647";
+    refuses(&mut client, "POST", &users, &script_user("bob", 1), 409, text);
+    client.must(201, "POST", &users, &script_user("bob", 0));
+    let bob = script(&format!("/userRunStates/{}", user_id(SCRIPT, "bob")));
+    let devices = format!("{bob}/deviceRunStates");
+    refuses(&mut client, "POST", &devices, &script_event(2, "fail", AT), 409, text);
+
+    // Who is in error by a device is counted already.
+    client.must(204, "POST", &summary, &totals(0, 1, [0, MAX - 1]));
+    client.must(201, "POST", &devices, &script_event(2, "fail", AT));
+    client.must(204, "DELETE", &bob, "");
+    assert_eq!(client.get(&script("/userRunStates/$count")).body, "2");
+    client.must(201, "POST", &users, &script_user("bob", 1));
+}
+
+#[test]
+fn a_scripts_ids_must_be_those_of_what_is_named() {
+    let mut client = client();
+    let with = |id: Uuid, body: &str| format!(r#"{{"id":"{id}",{}"#, &body[1..]);
+    let text = "id must be the one that the path names, or be left out";
+
+    let (path, body) = (script("/runSummary/$ref"), totals(0, 1, [0, 0]));
+    refuses(&mut client, "POST", &path, &with(THIRD, &body), 400, text);
+    client.must(204, "POST", &path, &with(Uuid::new_v5(&SCRIPT, b""), &body));
+
+    let (path, body) = (script("/userRunStates"), script_user("Ada", 0));
+    refuses(&mut client, "POST", &path, &with(THIRD, &body), 400, text);
+    client.must(201, "POST", &path, &with(user_id(SCRIPT, "ada"), &body));
 }
 
 #[test]

@@ -61,9 +61,10 @@
 //! | `GET` of each of these lists with `/{id}` or `/$count` | 200 | one row, or their number as text |
 //!
 //! Lists take `$top` (the most rows on a page), `$skip`, `$count=true` and `$select`, with or
-//! without the dollar sign; what is read alone takes `$select`. A page ends where the buffer does,
-//! and then has an `@odata.nextLink`. What else an OData client may ask (`$filter`, `$orderby`,
-//! `$expand`, `$search`) is refused by name.
+//! without the dollar sign; what is read alone takes `$select`. `/$count` takes them too, and counts
+//! every row whatever they say (OData 4.01 part 2, section 4.8). A page ends where the buffer does, and
+//! then has an `@odata.nextLink`. What else an OData client may ask (`$filter`, `$orderby`, `$expand`,
+//! `$search`) is refused by name.
 //!
 //! Errors have Graph's shape, `{"error":{"code":…,"message":…,"innerError":{"status":…}}}`:
 //!

@@ -116,12 +116,12 @@ impl Name {
     }
 }
 
-/// The properties that a list of names, separated by commas, wants; none if one is not known.
+/// The properties that a list of names, separated by commas, wants; none if one is not known, or
+/// missing.
 fn select(names: Encoded<'_>, shape: &Shape) -> Option<Select> {
     let mut wanted = 0_u32;
     let mut name = heapless::Vec::<u8, 32, u8>::new();
-    let is_open = !names.0.is_empty() && !names.0.ends_with(',');
-    for byte in names.bytes().chain(is_open.then_some(b',')) {
+    for byte in names.bytes().chain([b',']) {
         match byte {
             // A plus sign is how forms write a space.
             b' ' | b'+' => {}

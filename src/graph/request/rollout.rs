@@ -176,11 +176,8 @@ fn get<const DEVICES: usize, const USERS: usize>(
             (shapes.device, pick, Some(user_of(rollout, id, user)?.1))
         }
     };
-    let query = match pick {
-        Pick::Count => "",
-        _ => request.query,
-    };
-    let query = Query::parse(query, shape, pick == Pick::All)?;
+    let is_list = !matches!(pick, Pick::One(_));
+    let query = Query::parse(request.query, shape, is_list)?;
     let devices = DeviceRows { rollout, user, select: query.select };
     let users = UserRows { rollout, id, select: query.select };
     let is_users = matches!(route.place, Place::Users(_));
