@@ -53,7 +53,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
             let recovered =
                 recovered.map_err(|error| format!("the journal {}: {error}", path.display()))?;
             eprintln!(
-                "journal {}: {} records restored, {} damaged",
+                "journal {}: records: {} restored, {} damaged",
                 path.display(),
                 recovered.records,
                 recovered.damaged

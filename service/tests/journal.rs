@@ -205,7 +205,7 @@ fn what_was_acknowledged_is_there_after_a_kill_under_load() {
         recount(&service);
         let (code, said) = service.stop("-TERM");
         assert_eq!(code, Some(0));
-        assert!(said.contains("records restored, 0 damaged"), "{said}");
+        assert!(said.contains(" restored, 0 damaged"), "{said}");
     }
 }
 
@@ -466,7 +466,7 @@ fn damage_is_an_error_or_is_told() {
             201
         );
         let (_, said) = service.stop("-TERM");
-        assert!(said.contains("199 records restored, 1 damaged"), "{said}");
+        assert!(said.contains("records: 199 restored, 1 damaged"), "{said}");
         // Whatever was lost is lost once.
         let service = Service::start(&place, &[]);
         assert_eq!(service.rows(&format!("{}/deviceRunStates", configuration())).len(), 200);

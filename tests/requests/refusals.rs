@@ -499,6 +499,8 @@ fn full_tables_are_told_apart() {
     client.must(201, "POST", &configuration(OTHER, "/runSummary"), SUMMARY);
     let places = "no room for another: all 2 places are taken";
     refuses(&mut client, "POST", &configuration(THIRD, "/runSummary"), SUMMARY, 507, places);
+    let full = client.store.declare_configuration(THIRD).expect_err("as the request was told");
+    assert_eq!(full.to_string(), places);
 }
 
 #[test]
