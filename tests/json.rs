@@ -119,6 +119,14 @@ fn a_document_cut_short_anywhere_is_refused_at_its_end() {
             assert_eq!((error.reason, error.at), (Reason::Truncated, end));
         }
     }
+    let every_kind = br#" { "x" : [ true , false, null, -0.5e+10 , { "\b\"": {} , "z" : [] } ] ,
+        "deviceName" : "\u00e9 \ud83d\ude00 \/" , "osVersion" : null } "#;
+    let whole = DeviceState::decode(every_kind).unwrap_err();
+    assert_eq!((whole.reason, whole.property), (Reason::Missing, Some("id")));
+    for end in 0..every_kind.trim_ascii_end().len() {
+        let error = DeviceState::decode(&every_kind[..end]).unwrap_err();
+        assert_eq!((error.reason, error.at), (Reason::Truncated, end));
+    }
 }
 
 #[test]

@@ -37,6 +37,11 @@ impl<'a> Document<'a> {
         rest.first().copied()
     }
 
+    /// Goes past the byte that [`peek`](Self::peek) gave.
+    pub(super) fn advance(&mut self) {
+        self.step(1);
+    }
+
     /// Goes past `byte` and the white space before it, if it is the next byte.
     pub(super) fn take(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
@@ -68,7 +73,7 @@ impl<'a> Document<'a> {
         is_next
     }
 
-    /// A property's name.
+    /// A property's name, which begins here.
     pub(super) fn name(&mut self) -> Result<Escaped<'a>, Error> {
         self.string(Reason::NameNotAString)
     }
@@ -78,9 +83,11 @@ impl<'a> Document<'a> {
         self.expect(b':', Reason::NoColon)
     }
 
-    /// A string; `reason` is given where there is none.
+    /// A string that begins here; `reason` is given where there is none.
     pub(super) fn string(&mut self, reason: Reason) -> Result<Escaped<'a>, Error> {
-        self.expect(b'"', reason)?;
+        if !self.skip_if(b"\"") {
+            return Err(self.refuse(reason));
+        }
         let start = self.at;
         let mut shorter = 0_usize;
         loop {
@@ -106,18 +113,18 @@ impl<'a> Document<'a> {
         Ok(Escaped::new(source, source.len().saturating_sub(shorter)))
     }
 
-    /// Whether `null` is next; goes past it.
+    /// Whether `null` begins here; goes past it.
     pub(super) fn null(&mut self) -> Result<bool, Error> {
-        if self.peek() == Some(b'n') {
+        let is_null = self.rest().first() == Some(&b'n');
+        if is_null {
             self.literal("null")?;
-            return Ok(true);
         }
-        Ok(false)
+        Ok(is_null)
     }
 
-    /// A number, as it is written; `reason` is given where there is none.
+    /// A number that begins here, as it is written; `reason` is given where there is none.
     pub(super) fn number(&mut self, reason: Reason) -> Result<&'a [u8], Error> {
-        if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
+        if !matches!(self.rest().first(), Some(b'-' | b'0'..=b'9')) {
             return Err(self.refuse(reason));
         }
         let start = self.rest();
@@ -186,6 +193,7 @@ impl<'a> Document<'a> {
     /// What stands before a value in an object.
     fn key(&mut self, is_object: bool) -> Result<(), Error> {
         if is_object {
+            self.peek();
             self.name()?;
             self.colon()?;
         }

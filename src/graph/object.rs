@@ -122,15 +122,20 @@ impl<'a> Object<'a> {
     fn next_field(&mut self) -> Result<Option<&'static Field>, Error> {
         loop {
             self.property = None;
-            if self.document.take(b'}') {
-                return match self.document.peek() {
-                    None => Ok(None),
-                    Some(_) => Err(self.document.refuse(Reason::TrailingBytes)),
-                };
-            }
-            if !mem::take(&mut self.is_first) {
-                self.document.expect(b',', Reason::NoCommaInObject)?;
-                self.document.peek();
+            match (self.document.peek(), mem::take(&mut self.is_first)) {
+                (Some(b'}'), _) => {
+                    self.document.advance();
+                    return match self.document.peek() {
+                        None => Ok(None),
+                        Some(_) => Err(self.document.refuse(Reason::TrailingBytes)),
+                    };
+                }
+                (_, true) => {}
+                (Some(b','), false) => {
+                    self.document.advance();
+                    self.document.peek();
+                }
+                (_, false) => return Err(self.document.refuse(Reason::NoCommaInObject)),
             }
             let at = self.document.at();
             let found = self.find()?;
@@ -153,14 +158,15 @@ impl<'a> Object<'a> {
 
     /// The field whose name is next, with its number in the shape.
     fn find(&mut self) -> Result<Option<(u32, &'static Field)>, Error> {
-        let mut fields = (0..).zip(self.shape.fields);
         // Clients keep to an order, most often to the documented one, so the likely name is the one
         // after the last.
-        let likely = u32::BITS.saturating_sub(self.given.leading_zeros());
-        let likely = fields.clone().nth(likely as usize);
-        if likely.is_some_and(|(_, field)| self.document.take_name(field.name)) {
-            return Ok(likely);
+        let likely = u32::BITS.wrapping_sub(self.given.leading_zeros());
+        if let Some(field) = self.shape.fields.get(likely as usize)
+            && self.document.take_name(field.name)
+        {
+            return Ok(Some((likely, field)));
         }
+        let mut fields = (0..).zip(self.shape.fields);
         let mut copy = Name::new();
         let name = self.document.name()?.resolve(&mut copy);
         Ok(fields.find(|(_, field)| Some(field.name) == name))

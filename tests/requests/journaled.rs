@@ -144,6 +144,8 @@ fn a_cleared_store_knows_nothing() {
     }
     let script = client.store.declare_script(SCRIPT).expect("there is room");
     script.tally_mut().declare_user(&ada, Counts::ZERO, None).expect("it fits");
+    assert_eq!(client.store.configurations().count(), 2);
+    assert_eq!(client.store.scripts().count(), 1);
 
     client.store.clear();
     assert_eq!(client.store.configurations().count(), 0);
