@@ -439,23 +439,25 @@ fn users_in_error_have_a_limit_in_a_script() {
     const MAX: i64 = 2_147_483_647;
     let mut client = client();
     let (summary, users) = (script("/runSummary/$ref"), script("/userRunStates"));
-    let declared = totals(0, 1, [0, MAX - 1]);
-    client.must(204, "POST", &summary, &declared);
-    client.must(201, "POST", &users, &script_user("ada", 1));
+    let devices_of =
+        |upn| script(&format!("/userRunStates/{}/deviceRunStates", user_id(SCRIPT, upn)));
+    client.must(204, "POST", &summary, &totals(0, 1, [0, MAX - 1]));
+    // Ada fails; what else is declared counts as script error.
+    client.must(201, "POST", &users, &script_user("ada", 0));
+    client.must(201, "POST", &devices_of("ada"), &script_event(2, "fail", AT));
     let reported = client.get(&script("/runSummary")).json()["value"].take();
     assert_eq!(reported["errorUserCount"], MAX);
 
     let text = "errorUserCount would pass its limit, 2147483647";
     refuses(&mut client, "POST", &users, &script_user("bob", 1), 409, text);
     client.must(201, "POST", &users, &script_user("bob", 0));
-    let bob = script(&format!("/userRunStates/{}", user_id(SCRIPT, "bob")));
-    let devices = format!("{bob}/deviceRunStates");
-    refuses(&mut client, "POST", &devices, &script_event(2, "fail", AT), 409, text);
+    let devices = devices_of("bob");
+    refuses(&mut client, "POST", &devices, &script_event(3, "scriptError", AT), 409, text);
 
     // Who is in error by a device is counted already.
-    client.must(204, "POST", &summary, &totals(0, 1, [0, MAX - 1]));
-    client.must(201, "POST", &devices, &script_event(2, "fail", AT));
-    client.must(204, "DELETE", &bob, "");
+    client.must(204, "POST", &summary, &totals(0, 2, [0, MAX - 1]));
+    client.must(201, "POST", &devices, &script_event(3, "fail", AT));
+    client.must(204, "DELETE", &script(&format!("/userRunStates/{}", user_id(SCRIPT, "bob"))), "");
     assert_eq!(client.get(&script("/userRunStates/$count")).body, "2");
     client.must(201, "POST", &users, &script_user("bob", 1));
 }
