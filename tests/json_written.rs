@@ -70,7 +70,10 @@ fn every_character_comes_back() {
     for code in (0..=0x17f).chain([0x7ff, 0x800, 0xd7ff, 0xe000, 0xffff, 0x1_0000, 0x10_ffff]) {
         let c = char::from_u32(code).expect("no surrogate");
         let name = format!("a{c}b{c}");
-        let written = json(|buffer| device(Some(&name), None).encode(buffer));
+        let state = device(Some(&name), None);
+        let written = json(|buffer| state.encode(buffer));
+        let core = serde_json_core::to_string::<_, 8192>(&state).expect("it fits");
+        assert_eq!(written, core.as_str());
         let read: Value = serde_json::from_str(&written).expect("JSON");
         assert_eq!(read["deviceName"], Value::from(name), "{written}");
     }
