@@ -116,6 +116,8 @@ mod pages;
 mod places;
 mod record;
 mod size;
+#[cfg(test)]
+mod tests;
 
 use core::hash::Hash;
 use core::marker::PhantomData;

@@ -65,7 +65,7 @@ where
     }
 
     /// The longest change: a device is gone, its user's counts and the summary's with it.
-    const CHANGE_LEN: usize = {
+    pub(super) const CHANGE_LEN: usize = {
         let retired = (2 + TOTALS_LEN).saturating_add(D::MAX_LEN).saturating_add(user_len::<U>());
         let event = event_len::<D, U>();
         HEAD_LEN.saturating_add(if retired > event { retired } else { event })
@@ -78,7 +78,7 @@ where
     };
 
     /// Bytes of a page for records besides its opening and the mark behind the rows brought along.
-    const USABLE: u64 = {
+    pub(super) const USABLE: u64 = {
         let taken = markers::<F>()
             .saturating_add(item_len::<F>(OPENING_LEN))
             .saturating_add(item_len::<F>(HEAD_LEN));

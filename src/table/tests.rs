@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::{MAX_ROWS, RowId, Table};
 
+#[cfg(feature = "graph")]
 impl<K, V, const N: usize> Table<K, V, N> {
     pub(crate) const fn seed(&self) -> u64 {
         self.seed

@@ -10,6 +10,7 @@ use crate::{Counter, Counts, DateTime, Event, Of, RunState};
 
 type Small = Tally<u16, u16, 8, 8>;
 
+#[cfg(feature = "graph")]
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS> {
     /// Of the devices' table and of the users'.
     pub(crate) const fn seeds(&self) -> [u64; 2] {

@@ -1,0 +1,318 @@
+//! What the journal takes of flash, to the byte.
+
+use core::convert::Infallible;
+use std::vec;
+use std::vec::Vec;
+
+use embassy_futures::block_on;
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use proptest::prelude::*;
+
+use super::opening::{Layout, OPENING_LEN, Opening};
+use super::pages::item_len;
+use super::record::{Entries, HEAD_LEN, Head, Record, TOTALS_LEN, event_len, user_len};
+use super::{Journal, Key};
+use crate::strategies::{Operation, operations};
+use crate::tally::{Kept, Totals};
+use crate::{Counts, DateTime, Event, RunState, Tally};
+
+/// Pages of 1 KiB.
+struct Flash<const READ: usize, const WRITE: usize> {
+    bytes: Vec<u8>,
+    written: u32,
+}
+
+impl<const READ: usize, const WRITE: usize> Flash<READ, WRITE> {
+    fn new(pages: u32) -> Self {
+        Self { bytes: vec![0xff; pages as usize * Self::ERASE_SIZE], written: 0 }
+    }
+
+    fn range(&self) -> core::ops::Range<u32> {
+        0..self.bytes.len() as u32
+    }
+}
+
+impl<const READ: usize, const WRITE: usize> ErrorType for Flash<READ, WRITE> {
+    type Error = Infallible;
+}
+
+impl<const READ: usize, const WRITE: usize> ReadNorFlash for Flash<READ, WRITE> {
+    const READ_SIZE: usize = READ;
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Infallible> {
+        assert!((offset as usize).is_multiple_of(READ) && bytes.len().is_multiple_of(READ));
+        bytes.copy_from_slice(&self.bytes[offset as usize..][..bytes.len()]);
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl<const READ: usize, const WRITE: usize> NorFlash for Flash<READ, WRITE> {
+    const WRITE_SIZE: usize = WRITE;
+    const ERASE_SIZE: usize = 1024;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Infallible> {
+        self.bytes[from as usize..to as usize].fill(0xff);
+        Ok(())
+    }
+
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Infallible> {
+        assert!((offset as usize).is_multiple_of(WRITE) && bytes.len().is_multiple_of(WRITE));
+        self.written += bytes.len() as u32;
+        self.bytes[offset as usize..][..bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+fn at(ticks: i64) -> DateTime {
+    DateTime::from_ticks(ticks, -1439).unwrap()
+}
+
+fn six(count: u32) -> Counts {
+    RunState::ALL.into_iter().fold(Counts::ZERO, |six, state| six.with(state, count).unwrap())
+}
+
+/// The longest entries of each kind, with the longest keys there are of their types.
+fn are_as_long_as_said<D: Key, U: Key>(device: &D, user: &U) {
+    let event = Event { device, user: Some(user), state: RunState::Unknown, at: at(1) };
+    let kept = Kept { carried: six(1), last_update: Some(at(2)), declared: true };
+    let totals = Totals { devices: six(2), users: six(3), last_run: Some(at(3)) };
+    let opening = Opening { turn: 7, before: 8, totals };
+    let retired = Entries::Retired(device, Some((user, kept)), &totals);
+
+    let len = |add: &dyn Fn(&mut Record) -> Option<()>| {
+        let mut record = Record::new();
+        record.begin(Head { index: 0, odd_lap: false, compacted: false });
+        add(&mut record).expect("a record has room for it");
+        record.bytes().len() - HEAD_LEN
+    };
+    assert_eq!(len(&|record| record.event(&event)), event_len::<D, U>());
+    assert_eq!(len(&|record| record.user(user, &kept)), user_len::<U>());
+    assert_eq!(len(&|record| record.totals(&totals)), TOTALS_LEN);
+    assert_eq!(len(&|record| record.totals(&Totals::default())), TOTALS_LEN);
+    let layout = Layout::new::<D, U>(2);
+    assert_eq!(len(&|record| opening.write(layout, record)), OPENING_LEN - HEAD_LEN);
+    let change = len(&|record| retired.add_to(record)).max(event_len::<D, U>());
+    assert_eq!(HEAD_LEN + change, Journal::<Flash<1, 4>, D, U, 1, 1>::CHANGE_LEN);
+}
+
+#[test]
+fn entries_are_as_long_as_said() {
+    are_as_long_as_said(&7_u16, &9_u16);
+    are_as_long_as_said(&[0; 200], &0_u32);
+    #[cfg(feature = "graph")]
+    {
+        let name = ["n"; crate::graph::Upn::MAX_LEN].concat();
+        let upn = crate::graph::Upn::try_from(&*name).unwrap();
+        are_as_long_as_said(&uuid::Uuid::max(), &upn);
+    }
+}
+
+/// One page after the other takes as many of the longest events as there is room for by what is said
+/// of a page: no byte is left out of account.
+fn holds_what_is_said<const READ: usize, const WRITE: usize>() {
+    type Log<const READ: usize, const WRITE: usize> = Journal<Flash<READ, WRITE>, u64, u64, 1, 1>;
+    let pages = Log::<READ, WRITE>::PAGES.max(4);
+    let flash = Flash::<READ, WRITE>::new(pages);
+    let range = flash.range();
+    let mut tally = Tally::new();
+    let (mut journal, _) = block_on(Journal::open(flash, range, &mut tally)).unwrap();
+    let event_len = Log::<READ, WRITE>::EVENT_LEN;
+    let word = READ.max(WRITE) as u32;
+
+    let mut tick = 0;
+    let mut record = |journal: &mut Log<READ, WRITE>| {
+        tick += 1;
+        let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: at(tick) };
+        let written = journal.flash().written;
+        let _ = block_on(journal.apply(&mut tally, &event)).unwrap();
+        let end = journal.end.unwrap();
+        let page = (end.turn % pages) as u16;
+        (end, block_on(journal.pages.room(page)).unwrap(), journal.flash().written - written)
+    };
+    let (mut before, room, _) = record(&mut journal);
+    let usable = Log::<READ, WRITE>::USABLE as u32;
+    assert_eq!(room + event_len, usable, "the first of a page");
+    // The two markers, and what is before the first event: the opening and the mark behind no rows.
+    let taken = 2 * word
+        + item_len::<Flash<READ, WRITE>>(OPENING_LEN)
+        + item_len::<Flash<READ, WRITE>>(HEAD_LEN);
+    assert_eq!(usable, 1024 - taken);
+    let mut left = room;
+    while before.turn < 2 {
+        let (end, room, written) = record(&mut journal);
+        if end.turn == before.turn {
+            assert_eq!((left - room, written), (event_len, event_len), "word {word}");
+        } else {
+            assert!(left < event_len + Log::<READ, WRITE>::RESERVE, "{left} bytes are left");
+            assert_eq!(room + event_len, usable);
+        }
+        (before, left) = (end, room);
+    }
+}
+
+#[test]
+fn a_page_holds_what_is_said() {
+    holds_what_is_said::<1, 1>();
+    holds_what_is_said::<1, 4>();
+    holds_what_is_said::<4, 4>();
+    holds_what_is_said::<1, 32>();
+    holds_what_is_said::<8, 1>();
+    holds_what_is_said::<16, 4>();
+}
+
+fn comes_back<K: Key + PartialEq + core::fmt::Debug>(key: &K, len: usize) {
+    let mut bytes = vec![0xAA; K::MAX_LEN + 3];
+    assert_eq!(key.write(&mut bytes), Some(len));
+    assert_eq!(bytes[len..], vec![0xAA; K::MAX_LEN + 3 - len]);
+    let (read, read_len) = K::read(&bytes).unwrap();
+    assert_eq!((&read, read_len), (key, len));
+    for short in 0..len {
+        assert_eq!(key.write(&mut vec![0; short]), None, "{short} bytes");
+        assert_eq!(K::read(&bytes[..short]), None, "{short} bytes");
+    }
+}
+
+#[test]
+fn keys_come_back() {
+    comes_back(&0x0102_u16, 2);
+    comes_back(&0x0102_0304_u32, 4);
+    comes_back(&0x0102_0304_0506_0708_u64, 8);
+    comes_back(&(0x0102_u128 << 112), 16);
+    comes_back(&[1, 2, 3], 3);
+    #[cfg(feature = "graph")]
+    {
+        use crate::graph::Upn;
+        comes_back(&uuid::Uuid::from_u128(0x0102 << 112), 16);
+        comes_back(&Upn::try_from("Čeněk@example.com").unwrap(), 1 + 19);
+        comes_back(&Upn::try_from(&*["n"; Upn::MAX_LEN].concat()).unwrap(), 1 + Upn::MAX_LEN);
+        // It compares without regard to case, but is kept as it is spelled.
+        let (upn, _) = Upn::read(b"\x03AdA").unwrap();
+        assert_eq!(upn.as_str(), "AdA");
+        assert_eq!(Upn::read(b"\x00"), None);
+        assert_eq!(Upn::read(b"\x02\xff\xff"), None);
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_bytes_of_all_rows_are_known_after_any_change(
+        changes in prop::collection::vec(operations(0..14_u16, 0..7_u16), 1..100),
+    ) {
+        let mut tally = Tally::<u16, u16, 12, 5>::new();
+        let flash = Flash::<1, 4>::new(3);
+        let range = flash.range();
+        let (mut journal, _) = block_on(Journal::open(flash, range, &mut tally)).unwrap();
+        for change in changes {
+            // One that is refused changes nothing here either.
+            let _ = block_on(async {
+                use Operation::{Apply, Declare, DeclareUser, Remove, Retire, UndeclareUser};
+                match &change {
+                    Apply(event) => journal.apply(&mut tally, event).await.map(|_| ()),
+                    Remove(device) => journal.remove(&mut tally, device).await.map(|_| ()),
+                    Retire(device) => journal.retire(&mut tally, device).await.map(|_| ()),
+                    Declare(summary) => journal.declare(&mut tally, summary).await,
+                    DeclareUser { user, devices, last_update } => {
+                        journal.declare_user(&mut tally, user, *devices, *last_update).await
+                    }
+                    UndeclareUser(user) => {
+                        journal.undeclare_user(&mut tally, user).await.map(|_| ())
+                    }
+                }
+            });
+            let live = journal.live;
+            journal.measure(&tally);
+            prop_assert_eq!(live, journal.live, "{:?}", change);
+        }
+    }
+}
+
+/// Names of any length, so that a limit is met to the byte.
+#[cfg(feature = "graph")]
+mod to_the_byte {
+    use super::*;
+    use crate::graph::Upn;
+    use crate::journal::{Change, Error};
+
+    type Named = Tally<u64, Upn, 500, 5>;
+    type Log = Journal<Flash<1, 1>, u64, Upn, 500, 5>;
+    const PAGES: u32 = 3;
+
+    /// An entry of 18 bytes, and of one more for a user and each letter of the name.
+    fn event(device: u64, letters: usize) -> Event<u64, Upn> {
+        let name = vec!["n"; letters].concat();
+        Event { device, user: Upn::try_from(&*name).ok(), state: RunState::Fail, at: at(0) }
+    }
+
+    fn open() -> (Log, Named) {
+        const { assert!(PAGES < Log::PAGES, "so that not every row there can be has room") };
+        let mut tally = Tally::new();
+        let flash = Flash::new(PAGES);
+        let range = flash.range();
+        let (journal, _) = block_on(Journal::open(flash, range, &mut tally)).unwrap();
+        (journal, tally)
+    }
+
+    /// How many letters a name takes to leave no byte of the limit.
+    fn fill(journal: &mut Log, tally: &mut Named) -> (u32, usize) {
+        let limit = Log::limit(PAGES as u16);
+        let mut device = 0;
+        while limit - journal.live > 18 + 19 {
+            device += 1;
+            let _ = block_on(journal.apply(tally, &event(device, 0))).unwrap();
+        }
+        (limit, (limit - journal.live - 19) as usize)
+    }
+
+    #[test]
+    fn rows_take_all_that_they_may() {
+        let (mut journal, mut tally) = open();
+        let (limit, letters) = fill(&mut journal, &mut tally);
+        let live = journal.live;
+        let full = block_on(journal.apply(&mut tally, &event(900, letters + 1)));
+        assert_eq!(full, Err(Error::Full { live, limit }));
+        let _ = block_on(journal.apply(&mut tally, &event(900, letters))).unwrap();
+        assert_eq!(journal.live, limit);
+        // One that takes as much as before is no more.
+        let later = Event { at: at(1), ..event(900, letters) };
+        let _ = block_on(journal.apply(&mut tally, &later)).unwrap();
+        assert_eq!(journal.live, limit);
+    }
+
+    #[test]
+    fn rows_recorded_afterwards_take_all_that_they_may() {
+        for (more, fits) in [(0, true), (1, false)] {
+            let (mut journal, mut tally) = open();
+            let (limit, letters) = fill(&mut journal, &mut tally);
+            let _ = tally.apply(&event(900, letters + more)).unwrap();
+            let recorded = block_on(journal.record(&tally, Change::Device(&900)));
+            let full = Err(Error::Full { live: limit + more as u32, limit });
+            assert_eq!(recorded, if fits { Ok(()) } else { full });
+        }
+    }
+
+    #[test]
+    fn a_page_is_filled_up_to_what_stays_free() {
+        for (more, turns) in [(0, false), (1, true)] {
+            let (mut journal, mut tally) = open();
+            let longest = Log::EVENT_LEN;
+            let mut device = 0;
+            // Until the next event can leave just what stays free.
+            let letters = loop {
+                device += 1;
+                let _ = block_on(journal.apply(&mut tally, &event(device, 0))).unwrap();
+                let room = block_on(journal.pages.room(0)).unwrap() - Log::RESERVE;
+                let shortest = item_len::<Flash<1, 1>>(HEAD_LEN + 18 + 1 + 1);
+                if (shortest..longest).contains(&room) {
+                    break (room - shortest) as usize + 1;
+                }
+            };
+            let turn = journal.end.unwrap().turn;
+            let _ = block_on(journal.apply(&mut tally, &event(900, letters + more))).unwrap();
+            assert_eq!(journal.end.unwrap().turn != turn, turns, "{letters} letters and {more}");
+        }
+    }
+}
