@@ -20,11 +20,12 @@ use crate::{Counts, DateTime, Event, RunState, Tally};
 struct Flash<const READ: usize, const WRITE: usize> {
     bytes: Vec<u8>,
     written: u32,
+    read: u32,
 }
 
 impl<const READ: usize, const WRITE: usize> Flash<READ, WRITE> {
     fn new(pages: u32) -> Self {
-        Self { bytes: vec![0xff; pages as usize * Self::ERASE_SIZE], written: 0 }
+        Self { bytes: vec![0xff; pages as usize * Self::ERASE_SIZE], written: 0, read: 0 }
     }
 
     fn range(&self) -> core::ops::Range<u32> {
@@ -41,6 +42,7 @@ impl<const READ: usize, const WRITE: usize> ReadNorFlash for Flash<READ, WRITE> 
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Infallible> {
         assert!((offset as usize).is_multiple_of(READ) && bytes.len().is_multiple_of(READ));
+        self.read += bytes.len() as u32;
         bytes.copy_from_slice(&self.bytes[offset as usize..][..bytes.len()]);
         Ok(())
     }
@@ -127,13 +129,14 @@ fn holds_what_is_said<const READ: usize, const WRITE: usize>() {
     let mut record = |journal: &mut Log<READ, WRITE>| {
         tick += 1;
         let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: at(tick) };
-        let written = journal.flash().written;
+        let Flash { written, read, .. } = *journal.flash();
         let _ = block_on(journal.apply(&mut tally, &event)).unwrap();
+        let (written, read) = (journal.flash().written - written, journal.flash().read - read);
         let end = journal.end.unwrap();
         let page = (end.turn % pages) as u16;
-        (end, block_on(journal.pages.room(page)).unwrap(), journal.flash().written - written)
+        (end, block_on(journal.pages.room(page)).unwrap(), written, read)
     };
-    let (mut before, room, _) = record(&mut journal);
+    let (mut before, room, _, _) = record(&mut journal);
     let usable = Log::<READ, WRITE>::USABLE as u32;
     assert_eq!(room + event_len, usable, "the first of a page");
     // The two markers, and what is before the first event: the opening and the mark behind no rows.
@@ -142,10 +145,12 @@ fn holds_what_is_said<const READ: usize, const WRITE: usize>() {
         + item_len::<Flash<READ, WRITE>>(HEAD_LEN);
     assert_eq!(usable, 1024 - taken);
     let mut left = room;
-    while before.turn < 2 {
-        let (end, room, written) = record(&mut journal);
+    // On the last of these, the page of the first rows leaves the log; of the only one none is left there.
+    while before.turn < pages + 1 {
+        let (end, room, written, read) = record(&mut journal);
         if end.turn == before.turn {
             assert_eq!((left - room, written), (event_len, event_len), "word {word}");
+            assert_eq!(read, 0, "where the room of a page begins is known");
         } else {
             assert!(left < event_len + Log::<READ, WRITE>::RESERVE, "{left} bytes are left");
             assert_eq!(room + event_len, usable);

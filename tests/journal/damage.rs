@@ -30,8 +30,9 @@ fn goes_on(flash: &mut Flash) {
         let _ = run(&mut journal, &mut tally, &operation);
     }
     assert_eq!(tally.audit(), Ok(()));
-    let (_, restored, _) = open(flash).expect("still opens");
+    let (_, restored, recovered) = open(flash).expect("still opens");
     assert_eq!(restored, tally);
+    assert_eq!(recovered.damaged, 0, "what was written since is on pages of its own");
 }
 
 #[test]
