@@ -116,7 +116,7 @@ fn flash_of_the_first_version_is_written_and_read_as_it_was() {
     for n in 0..400_u16 {
         let (device, user) = (n * 7 % 14, n * 5 % 7);
         let state = RunState::ALL[usize::from(n) * 3 % 6];
-        let offset = (n % 3) as i16 * 330 - 480;
+        let offset = [-480, -150, 180][usize::from(n % 3)];
         let at = DateTime::from_ticks(17_952_534_000_000_000 + i64::from(n), offset).unwrap();
         let counts = Counts::ZERO.with(state, n.into()).unwrap();
         let operation = match n % 16 {
