@@ -65,11 +65,8 @@ where
     }
 
     /// The longest change: a device is gone, its user's counts and the summary's with it.
-    pub(super) const CHANGE_LEN: usize = {
-        let retired = (2 + TOTALS_LEN).saturating_add(D::MAX_LEN).saturating_add(user_len::<U>());
-        let event = event_len::<D, U>();
-        HEAD_LEN.saturating_add(if retired > event { retired } else { event })
-    };
+    pub(super) const CHANGE_LEN: usize =
+        (HEAD_LEN + 2 + TOTALS_LEN).saturating_add(D::MAX_LEN).saturating_add(user_len::<U>());
 
     /// The longest entry for a row.
     const ROW_LEN: u64 = {

@@ -97,7 +97,7 @@ fn are_as_long_as_said<D: Key, U: Key>(device: &D, user: &U) {
     assert_eq!(len(&|record| record.totals(&Totals::default())), TOTALS_LEN);
     let layout = Layout::new::<D, U>(2);
     assert_eq!(len(&|record| opening.write(layout, record)), OPENING_LEN - HEAD_LEN);
-    let change = len(&|record| retired.add_to(record)).max(event_len::<D, U>());
+    let change = len(&|record| retired.add_to(record));
     assert_eq!(HEAD_LEN + change, Journal::<Flash<1, 4>, D, U, 1, 1>::CHANGE_LEN);
 }
 
@@ -167,6 +167,33 @@ fn a_page_holds_what_is_said() {
     holds_what_is_said::<1, 32>();
     holds_what_is_said::<8, 1>();
     holds_what_is_said::<16, 4>();
+}
+
+/// Rows that fill a page but for what stays free, in as few records as can be, fit on another page
+/// in as many records as can be.
+fn stays_free<const READ: usize, const WRITE: usize, D: Key, U: Key>() -> usize {
+    let usable = Journal::<Flash<READ, WRITE>, D, U, 1, 1>::USABLE as usize;
+    let reserve = Journal::<Flash<READ, WRITE>, D, U, 1, 1>::RESERVE as usize;
+    let overhead = item_len::<Flash<READ, WRITE>>(0) as usize + HEAD_LEN;
+    let padded = overhead + READ.max(WRITE) - 1;
+    let row = event_len::<D, U>().max(user_len::<U>());
+    // Of a record's 512 bytes its head takes two.
+    let least = |entries: usize| entries + entries.div_ceil(510) * overhead;
+    let most = |entries: usize| entries + (entries / (510 - row) + 1) * padded;
+    for entries in (0..usable).filter(|&entries| least(entries) <= usable - reserve) {
+        assert!(most(entries) <= usable, "{reserve} bytes free, {entries} bytes of entries");
+    }
+    reserve
+}
+
+#[test]
+fn what_stays_free_is_enough_and_little() {
+    assert_eq!(stays_free::<1, 1, u16, u16>(), 13);
+    assert_eq!(stays_free::<1, 4, u16, u16>(), 21);
+    assert_eq!(stays_free::<1, 4, u128, [u8; 128]>(), 29);
+    assert_eq!(stays_free::<1, 4, [u8; 100], u16>(), 25);
+    assert_eq!(stays_free::<1, 32, u16, u16>(), 109);
+    assert_eq!(stays_free::<8, 1, u128, [u8; 128]>(), 43);
 }
 
 fn comes_back<K: Key + PartialEq + core::fmt::Debug>(key: &K, len: usize) {
