@@ -10,13 +10,16 @@ use proptest::prelude::*;
 
 use super::opening::{Layout, OPENING_LEN, Opening};
 use super::pages::item_len;
-use super::record::{Entries, HEAD_LEN, Head, Record, TOTALS_LEN, event_len, user_len};
-use super::{Journal, Key};
+use super::record::{
+    Entries, Entry, HEAD_LEN, Head, Record, TOTALS_LEN, event_len, read, user_len,
+};
+use super::{Error, Journal, Key, Recovered};
 use crate::strategies::{Operation, operations};
 use crate::tally::{Kept, Totals};
-use crate::{Counts, DateTime, Event, RunState, Tally};
+use crate::{Counts, DateTime, Event, RunState, Summary, Tally};
 
 /// Pages of 1 KiB.
+#[derive(Clone)]
 struct Flash<const READ: usize, const WRITE: usize> {
     bytes: Vec<u8>,
     written: u32,
@@ -196,6 +199,84 @@ fn what_stays_free_is_enough_and_little() {
     assert_eq!(stays_free::<8, 1, u128, [u8; 128]>(), 43);
 }
 
+#[test]
+fn what_is_no_entry_is_none() {
+    // A device that is gone has neither a date-time nor a user.
+    let gone = [6, 0, 7, 0];
+    assert_eq!(read::<u16, u16>(&gone), Some((Entry::Gone(7), &[][..])));
+    let with_user = [6 | 8, 0, 7, 0];
+    assert_eq!(read::<u16, u16>(&with_user), None);
+    let with_date_time = [&[6, 0x80], &[0; 8][..], &[7, 0]].concat();
+    assert_eq!(read::<u16, u16>(&with_date_time), None);
+}
+
+#[test]
+fn a_tally_is_empty_when_nothing_is_counted_or_kept() {
+    type Small = Tally<u16, u16, 4, 4>;
+    assert!(Small::new().is_empty());
+    let mut carried = Small::new();
+    carried.declare(&Summary { devices: six(1), ..Summary::ZERO }).unwrap();
+    assert!(!carried.is_empty(), "no row, but a count");
+    let mut declared = Small::new();
+    declared.declare_user(&1, Counts::ZERO, None).unwrap();
+    assert_eq!(*declared.summary(), Summary::ZERO);
+    assert!(!declared.is_empty(), "a row, but no count");
+}
+
+/// Where the entry that removed a device was lost, the event after it may be earlier.
+#[test]
+fn what_is_restored_is_recorded_whatever_was() {
+    let mut tally = Tally::<u16, u16, 4, 4>::new();
+    for tick in [9, 5, 7] {
+        let event = Event { device: 1, user: Some(2), state: RunState::Fail, at: at(tick) };
+        tally.restore(&event).unwrap();
+        assert_eq!(tally.device(&1).unwrap().at, at(tick));
+        assert_eq!(tally.audit(), Ok(()));
+    }
+}
+
+/// Opens a journal of one failed device, behind whose record others were written, whole ones but not
+/// by a journal.
+fn behind(records: &[&dyn Fn(&mut Record)]) -> Result<Recovered, Error<Infallible>> {
+    type Small = Tally<u16, u16, 4, 4>;
+    let (mut tally, flash) = (Small::new(), Flash::<1, 4>::new(3));
+    let (mut journal, _) = block_on(Journal::open(flash, 0..3072, &mut tally)).unwrap();
+    let event = Event { device: 1, user: None, state: RunState::Fail, at: at(1) };
+    let _ = block_on(journal.apply(&mut tally, &event)).unwrap();
+    let first = journal.end.unwrap().records;
+    for (index, fill) in (first..).zip(records) {
+        let mut record = Record::new();
+        record.begin(Head { index, odd_lap: false, compacted: false });
+        fill(&mut record);
+        block_on(journal.pages.push(0, record.bytes())).unwrap();
+    }
+    let mut restored = Small::new();
+    let (_, recovered) = block_on(Journal::open(journal.flash().clone(), 0..3072, &mut restored))?;
+    assert!(restored.device(&1).is_some());
+    assert_eq!(restored.audit(), Ok(()));
+    Ok(recovered)
+}
+
+#[test]
+fn a_record_that_is_no_entries_is_damage() {
+    let no_entry = |record: &mut Record| record.put(&[6 | 8, 0, 7, 0]).unwrap();
+    let gone_and_more = |record: &mut Record| record.put(&[6, 0, 1, 0, 9]).unwrap();
+    assert_eq!(behind(&[]).unwrap().damaged, 0);
+    assert_eq!(behind(&[&no_entry]).unwrap().damaged, 1);
+    assert_eq!(behind(&[&gone_and_more]).unwrap().damaged, 1);
+}
+
+#[test]
+fn totals_that_leave_no_room_for_the_rows_are_refused_unless_there_is_damage() {
+    let full = |record: &mut Record| {
+        let devices = Counts::ZERO.with(RunState::Fail, Counts::MAX).unwrap();
+        record.totals(&Totals { devices, ..Totals::default() }).unwrap();
+    };
+    let no_entry = |record: &mut Record| record.put(&[6 | 8, 0, 7, 0]).unwrap();
+    assert!(matches!(behind(&[&full]), Err(Error::Refused(_))));
+    assert_eq!(behind(&[&full, &no_entry]).unwrap().damaged, 2);
+}
+
 fn comes_back<K: Key + PartialEq + core::fmt::Debug>(key: &K, len: usize) {
     let mut bytes = vec![0xAA; K::MAX_LEN + 3];
     assert_eq!(key.write(&mut bytes), Some(len));
@@ -267,7 +348,7 @@ proptest! {
 mod to_the_byte {
     use super::*;
     use crate::graph::Upn;
-    use crate::journal::{Change, Error};
+    use crate::journal::Change;
 
     type Named = Tally<u64, Upn, 500, 5>;
     type Log = Journal<Flash<1, 1>, u64, Upn, 500, 5>;

@@ -1,7 +1,7 @@
 //! Flash that no power cut explains.
 
 use super::*;
-use runtally::Refusal;
+use runtally::{Event, Refusal, RunState};
 
 type Flash = Mock<4, 1024>;
 
@@ -80,6 +80,50 @@ fn one_flipped_bit_on_the_first_page_loses_one_row() {
             goes_on(&mut flipped);
         }
     }
+}
+
+#[test]
+fn a_page_in_the_place_of_another_is_damage() {
+    for seed in 0..4 {
+        let (flash, tally, _) = written_once(seed);
+        for (from, to) in (0..4).flat_map(|from| (0..4).map(move |to| (from, to))) {
+            let mut copied = flash.clone();
+            let page = flash.bytes[from * 1024..][..1024].to_vec();
+            copied.bytes[to * 1024..][..1024].copy_from_slice(&page);
+            let Ok((_, restored, recovered)) = open(&mut copied) else { continue };
+            let is_told = recovered.damaged > 0 || restored == tally;
+            assert!(is_told, "seed {seed}, page {from} at {to}");
+            goes_on(&mut copied);
+        }
+    }
+}
+
+/// The opening of a page says how many records the one before has; where both are gone, one is
+/// counted for all.
+#[test]
+fn pages_that_are_gone_are_counted() {
+    let mut flash = Flash::new(4);
+    let (mut journal, mut tally, _) = open(&mut flash).unwrap();
+    for tick in 0..400 {
+        let at = DateTime::from_ticks(tick, 0).unwrap();
+        let event = Event { device: tick as u16 % 12, user: None, state: RunState::Fail, at };
+        let _ = block_on(journal.apply(&mut tally, &event)).unwrap();
+    }
+    let most = flash.erases.iter().max();
+    let newest = flash.erases.iter().rposition(|erases| Some(erases) == most).unwrap();
+    let (oldest, between) = ((newest + 2) % 4, (newest + 3) % 4);
+    let recovered = |pages: &[usize]| {
+        let mut flash = flash.clone();
+        pages.iter().for_each(|page| flash.bytes[page * 1024..][..1024].fill(0xff));
+        open(&mut flash).expect("the newest page is there").2
+    };
+    let intact = recovered(&[]).records;
+    for page in [oldest, between] {
+        let Recovered { records, damaged, .. } = recovered(&[page]);
+        // With the opening, and the mark behind the rows brought along.
+        assert_eq!(damaged, intact - records + 2, "page {page}");
+    }
+    assert_eq!(recovered(&[oldest, between]).damaged, recovered(&[between]).damaged + 1);
 }
 
 #[test]

@@ -169,7 +169,8 @@ impl<const WORD: usize, const PAGE: usize> NorFlash for Mock<WORD, PAGE> {
             *written = true;
         }
         let target = &mut self.bytes[offset..][..bytes.len()];
-        target[..spent].copy_from_slice(&bytes[..spent]);
+        // Writing clears bits and sets none.
+        target.iter_mut().zip(&bytes[..spent]).for_each(|(old, new)| *old &= new);
         if let Torn::Noise(seed) = self.torn
             && spent < bytes.len()
         {
