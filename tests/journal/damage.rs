@@ -104,9 +104,9 @@ fn a_page_in_the_place_of_another_is_damage() {
 fn pages_that_are_gone_are_counted() {
     let mut flash = Flash::new(4);
     let (mut journal, mut tally, _) = open(&mut flash).unwrap();
-    for tick in 0..400 {
-        let at = DateTime::from_ticks(tick, 0).unwrap();
-        let event = Event { device: tick as u16 % 12, user: None, state: RunState::Fail, at };
+    for tick in 0..400_u16 {
+        let at = DateTime::from_ticks(tick.into(), 0).unwrap();
+        let event = Event { device: tick % 12, user: None, state: RunState::Fail, at };
         let _ = block_on(journal.apply(&mut tally, &event)).unwrap();
     }
     let most = flash.erases.iter().max();
@@ -114,7 +114,9 @@ fn pages_that_are_gone_are_counted() {
     let (oldest, between) = ((newest + 2) % 4, (newest + 3) % 4);
     let recovered = |pages: &[usize]| {
         let mut flash = flash.clone();
-        pages.iter().for_each(|page| flash.bytes[page * 1024..][..1024].fill(0xff));
+        for page in pages {
+            flash.bytes[page * 1024..][..1024].fill(0xff);
+        }
         open(&mut flash).expect("the newest page is there").2
     };
     let intact = recovered(&[]).records;
