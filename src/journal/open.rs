@@ -211,7 +211,7 @@ where
                     return ControlFlow::Continue(());
                 };
                 let opening = Opening::read(rest, layout).and_then(|(_, opening)| opening);
-                match opening.filter(|opening| opening.turn == turn) {
+                match opening.filter(|opening| head.index == 0 && opening.turn == turn) {
                     Some(opening) => {
                         opened = true;
                         self.open(&opening, before);

@@ -67,7 +67,9 @@ impl<const READ: usize, const WRITE: usize> NorFlash for Flash<READ, WRITE> {
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Infallible> {
         assert!((offset as usize).is_multiple_of(WRITE) && bytes.len().is_multiple_of(WRITE));
         self.written += bytes.len() as u32;
-        self.bytes[offset as usize..][..bytes.len()].copy_from_slice(bytes);
+        // Writing clears bits and sets none.
+        let target = &mut self.bytes[offset as usize..][..bytes.len()];
+        target.iter_mut().zip(bytes).for_each(|(old, new)| *old &= new);
         Ok(())
     }
 }
@@ -275,6 +277,30 @@ fn totals_that_leave_no_room_for_the_rows_are_refused_unless_there_is_damage() {
     let no_entry = |record: &mut Record| record.put(&[6 | 8, 0, 7, 0]).unwrap();
     assert!(matches!(behind(&[&full]), Err(Error::Refused(_))));
     assert_eq!(behind(&[&full, &no_entry]).unwrap().damaged, 2);
+}
+
+/// Whoever names a device and a date-time can make them spell what a page opens with.
+#[test]
+fn an_event_that_reads_like_an_opening_is_an_event() {
+    type Named = Tally<[u8; 61], u16, 2, 1>;
+    let layout = Layout::new::<[u8; 61], u16>(3);
+    let opening = Opening { turn: 0, before: 0, totals: Totals::default() };
+    let mut record = Record::new();
+    record.begin(Head { index: 2, odd_lap: false, compacted: false });
+    opening.write(layout, &mut record).unwrap();
+    let spelled = record.bytes()[HEAD_LEN..].to_vec();
+    let (Entry::Event(event), []) = read::<[u8; 61], u16>(&spelled).unwrap() else {
+        panic!("an event as well");
+    };
+
+    let (mut tally, flash) = (Named::new(), Flash::<1, 4>::new(3));
+    let (mut journal, _) = block_on(Journal::open(flash, 0..3072, &mut tally)).unwrap();
+    let _ = block_on(journal.apply(&mut tally, &event)).unwrap();
+    let mut restored = Named::new();
+    let (_, recovered) =
+        block_on(Journal::open(journal.flash().clone(), 0..3072, &mut restored)).unwrap();
+    assert_eq!(restored, tally);
+    assert_eq!(recovered.damaged, 0);
 }
 
 fn comes_back<K: Key + PartialEq + core::fmt::Debug>(key: &K, len: usize) {
