@@ -71,6 +71,7 @@ struct Readme;
 
 mod counts;
 mod event;
+mod gate;
 #[cfg(feature = "graph")]
 pub mod graph;
 #[cfg(feature = "journal")]
@@ -84,10 +85,13 @@ mod table;
 mod tally;
 mod time;
 
-pub use counts::{Counter, Counts, Of, OutOfRange};
-pub use event::Event;
+pub use counts::{Counted, Counted as Of, Counter, Counts, OutOfRange};
+pub use event::{Event, EventOrder};
+pub use gate::{Gate, RunStates, Verdict};
 pub use state::{ParseRunStateError, RunState};
 pub use summary::{Overflow, Summary};
-pub use table::RowId;
-pub use tally::{Outcome, Refusal, Tally, UserRow, Violation};
+pub use tally::{
+    Change, DeviceHandle, Effect, Entry, Kept, Refusal, Tally, Totals, UserHandle, UserRow,
+    Violation,
+};
 pub use time::{DateTime, DateTimeError};

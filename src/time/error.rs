@@ -11,8 +11,9 @@ use super::text::Number;
 /// Displays as the sentence. For a text: the byte, counted from 0, that cannot be part of a
 /// date-time, and what was expected there.
 ///
-/// Returned by [`DateTime::parse`](crate::DateTime::parse), by [`str::parse`] and by
-/// [`DateTime::from_ticks`](crate::DateTime::from_ticks).
+/// Returned by [`DateTime::parse`](crate::DateTime::parse), [`str::parse`],
+/// [`DateTime::from_ticks`](crate::DateTime::from_ticks) and
+/// [`DateTime::from_unix`](crate::DateTime::from_unix).
 ///
 /// ```
 /// use runtally::DateTime;
@@ -38,7 +39,7 @@ impl DateTimeError {
     pub const fn at(self) -> Option<usize> {
         match self.0 {
             Problem::Text { at, .. } => Some(at as usize),
-            Problem::Offset(_) | Problem::Year => None,
+            Problem::Offset(_) | Problem::Nanoseconds(_) | Problem::Year => None,
         }
     }
 }
@@ -55,6 +56,9 @@ impl fmt::Display for DateTimeError {
                 let minutes = i32::from(minutes);
                 sentence!(f, "the offset of {} minutes is not in -1439 to 1439", minutes)
             }
+            Problem::Nanoseconds(nanoseconds) => {
+                sentence!(f, "{} nanoseconds are not in 0 to 999999999", nanoseconds)
+            }
             Problem::Year => f.write_str("the local date-time is not in the years 0001 to 9999"),
         }
     }
@@ -67,6 +71,7 @@ impl core::error::Error for DateTimeError {}
 pub(super) enum Problem {
     Text { at: u8, expected: Expected },
     Offset(i16),
+    Nanoseconds(u32),
     Year,
 }
 

@@ -159,6 +159,60 @@ impl DateTime {
         Ok(Self { ticks, offset })
     }
 
+    /// The instant this many seconds and nanoseconds after 1970-01-01T00:00:00Z, in UTC. What is
+    /// less than 100 ns is cut.
+    ///
+    /// # Errors
+    ///
+    /// [`DateTimeError`] if the instant is not in the years 0001 to 9999, or `nanoseconds` is
+    /// above 999 999 999.
+    ///
+    /// ```
+    /// use runtally::DateTime;
+    ///
+    /// let at = DateTime::from_unix(1_483_228_648, 499_537_000)?;
+    /// assert_eq!(at.to_string(), "2016-12-31T23:57:28.499537Z");
+    /// assert!(DateTime::from_unix(i64::MAX, 0).is_err());
+    /// assert!(DateTime::from_unix(0, 1_000_000_000).is_err());
+    /// # Ok::<(), runtally::DateTimeError>(())
+    /// ```
+    pub const fn from_unix(seconds: i64, nanoseconds: u32) -> Result<Self, DateTimeError> {
+        if nanoseconds > 999_999_999 {
+            return Err(DateTimeError(Problem::Nanoseconds(nanoseconds)));
+        }
+        // Where this saturates, it is out of range.
+        let ticks = seconds.saturating_mul(Self::TICKS_PER_SECOND);
+        Self::from_ticks(ticks.saturating_add((nanoseconds / 100) as i64), 0)
+    }
+
+    /// The same instant in UTC. Within a day of either end of the calendar, where UTC would leave
+    /// the years 0001 to 9999, the offset nearest to UTC that does not.
+    ///
+    /// ```
+    /// use runtally::DateTime;
+    /// let at: DateTime = "2026-11-21T09:30:00+01:00".parse()?;
+    /// assert_eq!(at.to_utc().to_string(), "2026-11-21T08:30:00Z");
+    /// assert_eq!(DateTime::MAX.to_utc(), DateTime::MAX);
+    /// # Ok::<(), runtally::DateTimeError>(())
+    /// ```
+    #[must_use]
+    pub const fn to_utc(self) -> Self {
+        Self::utc(self.ticks)
+    }
+
+    /// The instant of a date-time, in UTC.
+    pub(crate) const fn utc(ticks: i64) -> Self {
+        // At most 1439 minutes, as for the date-time the instant is from.
+        let offset = if ticks < FIRST_LOCAL {
+            minutes_to_cover(FIRST_LOCAL.wrapping_sub(ticks))
+        } else if ticks > LAST_LOCAL {
+            minutes_to_cover(ticks.wrapping_sub(LAST_LOCAL)).wrapping_neg()
+        } else {
+            0
+        };
+        Self { ticks, offset }
+    }
+
     /// Reads a [text](Self#text) given as bytes; a `&str` has [`str::parse`].
     ///
     /// # Errors
@@ -236,6 +290,12 @@ impl DateTime {
         text.offset(self.offset);
         text.finish()
     }
+}
+
+/// The fewest minutes that are no shorter than this many ticks.
+const fn minutes_to_cover(ticks: i64) -> i16 {
+    let minute = ticks_of_offset(1);
+    (ticks.wrapping_add(minute.wrapping_sub(1)) / minute) as i16
 }
 
 impl FromStr for DateTime {

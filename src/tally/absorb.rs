@@ -1,0 +1,138 @@
+//! Taking another tally in.
+
+use core::hash::Hash;
+
+use super::{Change, Entry, Refusal, Tally};
+use crate::{Counted, Counter, Counts, Event, Overflow, RunState};
+
+impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    /// Takes in every row and tombstone of another tally. The result is what one tally would hold
+    /// that had seen the events and removals of both, so two gateways that saw overlapping reports
+    /// agree after they exchanged what they hold. The order does not matter, nor does doing it
+    /// twice.
+    ///
+    /// Carried counts are declarations of one place and are not taken over. The last event of a
+    /// device that `other` retired is an event.
+    ///
+    /// # Errors
+    ///
+    /// The tally is then as it was.
+    ///
+    /// - [`Refusal::DevicesFull`]: there are not enough rows for the devices of both.
+    /// - [`Refusal::UsersFull`]: there are not enough rows for the users of both at once.
+    /// - [`Refusal::Overflow`]: the devices of both, with what is carried, might pass
+    ///   [`Counts::MAX`].
+    ///
+    /// ```
+    /// use runtally::{Event, RunState, Tally};
+    ///
+    /// let [mut east, mut west]: [Tally<u16, u16, 8, 8>; 2] = [Tally::new(), Tally::new()];
+    /// let pending = Event { device: 7, user: None, state: RunState::Pending, at: "2026-11-21T09:30Z".parse()? };
+    /// let success = Event { state: RunState::Success, at: "2026-11-21T09:45Z".parse()?, ..pending };
+    /// east.apply(&success)?;
+    /// west.apply(&pending)?;
+    /// west.apply(&Event { device: 8, ..pending })?;
+    ///
+    /// east.absorb(&west)?;
+    /// west.absorb(&east)?;
+    /// assert_eq!(east, west);
+    /// assert_eq!(east.summary().devices.total(), 2);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn absorb<const OTHER_DEVICES: usize, const OTHER_USERS: usize>(
+        &mut self,
+        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS>,
+    ) -> Result<(), Refusal> {
+        self.check_room(other)?;
+        // Removals first: they free rows.
+        for entry in other.tombstones() {
+            if let Entry::Removed { device, at } = entry {
+                let _ = self.commit(&Change::Remove { device: device.clone(), at })?;
+            }
+        }
+        for event in events(other) {
+            let _ = self.apply(&event.cloned())?;
+        }
+        if let Some(at) = other.run_from() {
+            let _ = self.commit(&Change::RunFrom(at))?;
+        }
+        self.summary.last_run = self.summary.last_run.max(other.summary.last_run);
+        Ok(())
+    }
+
+    /// Whether everything of another tally has room, before any of it is taken.
+    fn check_room<const OTHER_DEVICES: usize, const OTHER_USERS: usize>(
+        &self,
+        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS>,
+    ) -> Result<(), Refusal> {
+        let removed = other.tombstones().filter(|entry| match entry {
+            Entry::Removed { device, at } => {
+                self.device(device).is_some_and(|recorded| recorded.at.ticks() <= at.ticks())
+            }
+            _ => false,
+        });
+        let new = events(other)
+            .filter(|event| self.device(event.device).is_none() && self.is_news(event));
+        let devices = self.device_count().saturating_add(new.count());
+        if devices.saturating_sub(removed.count()) > DEVICES {
+            return Err(Refusal::DevicesFull { capacity: DEVICES as u16 });
+        }
+
+        let new = other.users().filter(|user| {
+            let retired = other.tombstones().filter_map(|entry| match entry {
+                Entry::Retired { event, .. } => Some(event),
+                _ => None,
+            });
+            let retired = retired.filter(|event| event.user == Some(user.user));
+            self.find_user(user.user).is_none()
+                && other.user_devices(user.user).chain(retired).any(|event| self.is_news(&event))
+        });
+        if self.user_count().saturating_add(new.count()) > USERS {
+            return Err(Refusal::UsersFull { capacity: USERS as u16 });
+        }
+
+        let devices = self.summary.devices.total().saturating_add(OTHER_DEVICES as u64);
+        let most = self.users().map(|user| user.reported().total()).max().unwrap_or_default();
+        let users = self.summary.users.total().saturating_add(OTHER_USERS as u64);
+        for (of, total) in [
+            (Counted::Devices, devices.max(most.saturating_add(OTHER_DEVICES as u64))),
+            (Counted::Users, users),
+        ] {
+            if total > u64::from(Counts::MAX) {
+                let counter = Counter { of, state: RunState::Pending };
+                return Err(Overflow(counter).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// True if an event would be applied.
+    fn is_news(&self, event: &Event<&D, &U>) -> bool {
+        match (self.device(event.device), self.tombstone(event.device)) {
+            (Some(recorded), _) => event.borrowed_order() > recorded.borrowed_order(),
+            (_, Some(Entry::Removed { at, .. })) => event.at.ticks() > at.ticks(),
+            (_, Some(Entry::Retired { event: recorded, .. })) => {
+                event.borrowed_order() > recorded.borrowed_order()
+            }
+            _ => true,
+        }
+    }
+}
+
+/// The last event of every device, retired ones among them.
+fn events<D, U, const DEVICES: usize, const USERS: usize>(
+    tally: &Tally<D, U, DEVICES, USERS>,
+) -> impl Iterator<Item = Event<&D, &U>>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    tally.devices().chain(tally.tombstones().filter_map(|entry| match entry {
+        Entry::Retired { event, .. } => Some(event),
+        _ => None,
+    }))
+}
