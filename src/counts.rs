@@ -77,6 +77,7 @@ impl Counts {
     /// assert_eq!(counts.iter().filter(|&(_, count)| count > 0).count(), 1);
     /// # Ok::<(), runtally::OutOfRange>(())
     /// ```
+    #[must_use]
     pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
         self.into_iter()
     }

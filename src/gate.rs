@@ -9,7 +9,7 @@ use crate::{RunState, Summary};
 /// *was ever* reached depends on the order in which reports arrived, and no count here does. Latch
 /// the first [`Reached`](Verdict::Reached) where you act on it.
 ///
-/// Source: the abort criteria of AWS IoT Jobs (`minNumberOfExecutedThings`,
+/// Source: the abort criteria of AWS `IoT` Jobs (`minNumberOfExecutedThings`,
 /// `thresholdPercentage`); the error threshold of Eclipse hawkBit's roll-out groups.
 ///
 /// ```
@@ -76,13 +76,12 @@ impl Gate {
         };
         let (failed, executed) = (sum(self.failed), sum(self.executed));
         if executed < u64::from(self.minimum.max(1)) {
-            Verdict::TooFew
-        // At most six times 2^31 devices and 2^32 hundredths: less than 2^66.
-        } else if u128::from(failed) * 10_000 < u128::from(executed) * u128::from(self.per_10_000) {
-            Verdict::Below
-        } else {
-            Verdict::Reached
+            return Verdict::TooFew;
         }
+        // Less than 2^34 devices and 2^32 hundredths: below 2^66.
+        let share = u128::from(failed).wrapping_mul(10_000);
+        let threshold = u128::from(executed).wrapping_mul(self.per_10_000.into());
+        if share < threshold { Verdict::Below } else { Verdict::Reached }
     }
 }
 

@@ -83,11 +83,7 @@ where
         }
 
         let new = other.users().filter(|user| {
-            let retired = other.tombstones().filter_map(|entry| match entry {
-                Entry::Retired { event, .. } => Some(event),
-                _ => None,
-            });
-            let retired = retired.filter(|event| event.user == Some(user.user));
+            let retired = retired(other).filter(|event| event.user == Some(user.user));
             self.find_user(user.user).is_none()
                 && other.user_devices(user.user).chain(retired).any(|event| self.is_news(&event))
         });
@@ -112,14 +108,12 @@ where
 
     /// True if an event would be applied.
     fn is_news(&self, event: &Event<&D, &U>) -> bool {
-        match (self.device(event.device), self.tombstone(event.device)) {
-            (Some(recorded), _) => event.borrowed_order() > recorded.borrowed_order(),
-            (_, Some(Entry::Removed { at, .. })) => event.at.ticks() > at.ticks(),
-            (_, Some(Entry::Retired { event: recorded, .. })) => {
-                event.borrowed_order() > recorded.borrowed_order()
-            }
-            _ => true,
-        }
+        let recorded = match (self.device(event.device), self.tombstone(event.device)) {
+            (_, Some(Entry::Removed { at, .. })) => return event.at.ticks() > at.ticks(),
+            (_, Some(Entry::Retired { event, .. })) => Some(event),
+            (recorded, _) => recorded,
+        };
+        recorded.is_none_or(|recorded| event.borrowed_order() > recorded.borrowed_order())
     }
 }
 
@@ -131,8 +125,18 @@ where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
 {
-    tally.devices().chain(tally.tombstones().filter_map(|entry| match entry {
+    tally.devices().chain(retired(tally))
+}
+
+fn retired<D, U, const DEVICES: usize, const USERS: usize>(
+    tally: &Tally<D, U, DEVICES, USERS>,
+) -> impl Iterator<Item = Event<&D, &U>>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    tally.tombstones().filter_map(|entry| match entry {
         Entry::Retired { event, .. } => Some(event),
         _ => None,
-    }))
+    })
 }

@@ -144,6 +144,13 @@ impl Kept {
     }
 }
 
+impl Totals {
+    fn of(plan: &Plan) -> Self {
+        let Carried { devices, users } = plan.carried;
+        Self { devices, users, last_run: plan.summary.last_run, run_from: plan.run_from.at() }
+    }
+}
+
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
     D: Clone + Eq + Hash,
@@ -240,7 +247,7 @@ where
             }
             _ => self.changed_user(change, &plan),
         };
-        let (before, after) = (self.totals(), self.totals_of(&plan));
+        let (before, after) = (self.totals(), Totals::of(&plan));
         // An event's own entry says that there was a run.
         let is_said = matches!(device, Some(Entry::Device(_)))
             && Totals { last_run: before.last_run, ..after } == before;
@@ -300,12 +307,7 @@ where
     }
 
     fn totals(&self) -> Totals {
-        self.totals_of(&Plan::none(self, Effect::Unknown))
-    }
-
-    fn totals_of(&self, plan: &Plan) -> Totals {
-        let Carried { devices, users } = plan.carried;
-        Totals { devices, users, last_run: plan.summary.last_run, run_from: plan.run_from.at() }
+        Totals::of(&Plan::none(self, Effect::Unknown))
     }
 
     pub(super) fn entry_of<'t>(

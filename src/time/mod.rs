@@ -294,8 +294,8 @@ impl DateTime {
 
 /// The fewest minutes that are no shorter than this many ticks.
 const fn minutes_to_cover(ticks: i64) -> i16 {
-    let minute = ticks_of_offset(1);
-    (ticks.wrapping_add(minute.wrapping_sub(1)) / minute) as i16
+    // Neither is negative.
+    ticks.cast_unsigned().div_ceil(ticks_of_offset(1).cast_unsigned()) as i16
 }
 
 impl FromStr for DateTime {
