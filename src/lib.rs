@@ -69,6 +69,7 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod codec;
 mod counts;
 mod event;
 mod gate;
@@ -77,6 +78,7 @@ pub mod graph;
 #[cfg(feature = "journal")]
 pub mod journal;
 mod sentence;
+pub mod snapshot;
 mod state;
 #[cfg(any(feature = "arbitrary", feature = "proptest"))]
 pub mod strategies;
@@ -85,6 +87,7 @@ mod table;
 mod tally;
 mod time;
 
+pub use codec::Key;
 pub use counts::{Counted, Counted as Of, Counter, Counts, OutOfRange};
 pub use event::{Event, EventOrder};
 pub use gate::{Gate, RunStates, Verdict};

@@ -3,7 +3,7 @@
 use core::hash::Hash;
 
 use super::{Change, Entry, Refusal, Tally};
-use crate::{Counted, Counter, Counts, Event, Overflow, RunState};
+use crate::{Counted, Counter, Counts, DateTime, Event, Overflow, RunState};
 
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
@@ -60,8 +60,13 @@ where
         if let Some(at) = other.run_from() {
             let _ = self.commit(&Change::RunFrom(at))?;
         }
-        self.summary.last_run = self.summary.last_run.max(other.summary.last_run);
+        self.absorb_last_run(other.summary.last_run);
         Ok(())
+    }
+
+    /// Of one instant, written two ways, either tally keeps the same one.
+    pub(crate) fn absorb_last_run(&mut self, last_run: Option<DateTime>) {
+        self.summary.last_run = self.summary.last_run.max(last_run);
     }
 
     /// Whether everything of another tally has room, before any of it is taken.
