@@ -41,14 +41,14 @@ pub(super) trait Fill<'a> {
 }
 
 /// The JSON of a resource at the start of `buffer`; gives its length in bytes.
-pub(super) fn encode(resource: &dyn Resource, buffer: &mut [u8]) -> Result<usize, BufferFull> {
-    serde_json_core::to_slice(&Selected(resource, Select::ALL), buffer).map_err(|_| BufferFull)
+pub(super) fn encode(resource: &impl Serialize, buffer: &mut [u8]) -> Result<usize, BufferFull> {
+    serde_json_core::to_slice(resource, buffer).map_err(|_| BufferFull)
 }
 
 /// The properties of a resource that are wanted. Its type's name is always written.
-pub(super) struct Selected<'r>(pub(super) &'r dyn Resource, pub(super) Select);
+pub(super) struct Selected<'r, R: ?Sized>(pub(super) &'r R, pub(super) Select);
 
-impl Serialize for Selected<'_> {
+impl<R: Resource + ?Sized> Serialize for Selected<'_, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(resource, Select(mut wanted)) = *self;
         let shape = resource.shape();
