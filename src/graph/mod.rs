@@ -72,26 +72,26 @@
 //! Each states its longest JSON as a constant, so a buffer can be sized that never overflows. For
 //! other formats each is [`serde::Serialize`].
 
-mod counts_update;
+mod cursor;
 mod device_state;
 mod document;
 mod error;
 mod id;
-mod json;
 mod object;
 mod property;
 pub mod request;
+mod resource;
 mod run_summary;
 mod script_device_state;
 mod script_run_summary;
 mod script_user_state;
 mod sha1;
+mod shape;
 mod text;
+mod update;
 mod upn;
 mod user_state;
-mod writer;
 
-pub use counts_update::CountsUpdate;
 pub use device_state::DeviceState;
 pub use error::{BufferFull, Error, Reason};
 pub use id::{summary_id, user_state_id};
@@ -103,6 +103,7 @@ pub use script_device_state::ScriptDeviceState;
 pub use script_run_summary::ScriptRunSummary;
 pub use script_user_state::ScriptUserState;
 pub use text::Text;
+pub use update::{CountsUpdate, SummaryUpdate};
 pub use upn::Upn;
 pub use user_state::{UserState, UserStateUpdate};
 

@@ -85,6 +85,10 @@ impl DateTime {
     /// ```
     pub const MAX: Self = Self::at(LAST_LOCAL, -MOST_OFFSET);
 
+    /// What is there before one is read: 1970 begins.
+    #[cfg(feature = "graph")]
+    pub(crate) const EPOCH: Self = Self { ticks: 0, offset: 0 };
+
     /// The length of the longest text written, in bytes.
     ///
     /// ```

@@ -5,9 +5,8 @@ use uuid::Uuid;
 use super::changed::Changed;
 use super::problem::{Problem, Thing, must_be};
 use super::rollout::{Rollout, Shapes};
-use crate::graph::json::Select;
-use crate::graph::property::Property;
-use crate::graph::writer::Writer;
+use crate::graph::cursor::Cursor;
+use crate::graph::shape::Select;
 use crate::graph::{
     DeviceState, Name, RunSummary, RunSummaryUpdate, Text, Upn, UserState, UserStateUpdate,
     device_state, run_summary, summary_id, user_state, user_state_id,
@@ -116,7 +115,7 @@ impl<const DEVICES: usize, const USERS: usize> Configuration<DEVICES, USERS> {
         known: Option<RowId>,
         upn: &Upn,
         update: &UserStateUpdate<'_>,
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
     ) -> Result<(Counts, DateTime), Problem> {
         let before = known.and_then(|row| self.tally.users_from(row.number()).next());
         let mut state = match &before {
@@ -186,12 +185,12 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         }
     }
 
-    fn write_summary(&self, id: &Uuid, select: Select, writer: &mut Writer<'_>) {
+    fn write_summary(&self, id: &Uuid, select: Select, writer: &mut Cursor<'_>) {
         let summary = *self.tally.summary();
         writer.resource(&RunSummary { id: Some(summary_id(id)), summary }, select);
     }
 
-    fn write_device(&self, row: &Event<&Uuid, &Upn>, select: Select, writer: &mut Writer<'_>) {
+    fn write_device(&self, row: &Event<&Uuid, &Upn>, select: Select, writer: &mut Cursor<'_>) {
         writer.resource(&DeviceState::row(*row.device, row.user, row.state, row.at), select);
     }
 
@@ -201,7 +200,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         row: RowId,
         user: &UserRow<'_, Upn>,
         select: Select,
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
     ) {
         let profile = self.profile(row, user);
         // A row has devices, or it was declared; either brings a last update.
@@ -222,7 +221,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         id: &Uuid,
         body: &[u8],
         creates: bool,
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
     ) -> Result<(), Problem> {
         let update = RunSummaryUpdate::decode(body)?;
         let id = summary_id(id);
@@ -247,7 +246,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         id: &Uuid,
         known: Option<RowId>,
         body: &[u8],
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
         changed: &mut Changed,
     ) -> Result<(), Problem> {
         let update = UserStateUpdate::decode(body)?;
@@ -258,7 +257,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
                 .next()
                 .map(|(_, upn)| upn.clone())
                 .ok_or(Problem::NoPath)?,
-            (upn, _) => Upn::try_from(upn.ok_or(Property::Upn.missing())?)?,
+            (upn, _) => Upn::try_from(upn.ok_or(crate::graph::Error::missing("upn"))?)?,
         };
         let (devices, last_update) = self.write_update(id, known, &upn, &update, writer)?;
         let is_declared = self.is_declared_user(&upn);
@@ -284,7 +283,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         &mut self,
         _user: Option<RowId>,
         body: &[u8],
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
     ) -> Result<(Outcome, Uuid), Problem> {
         let state = DeviceState::decode(body)?;
         writer.resource(&state, Select::ALL);

@@ -4,7 +4,7 @@ use super::problem::Problem;
 use super::query::{Query, is_kept};
 use super::uri::{is_plain, next_part};
 use super::{Request, Settings};
-use crate::graph::writer::Writer;
+use crate::graph::cursor::Cursor;
 
 /// The rows of a list, by numbers that rise; so a walk along the links to the next page ends,
 /// whatever comes and goes meanwhile, and meets every row that stays exactly once.
@@ -14,7 +14,7 @@ pub(super) trait Rows {
 
     fn count(&self) -> usize;
 
-    fn write(&self, number: u16, writer: &mut Writer<'_>);
+    fn write(&self, number: u16, writer: &mut Cursor<'_>);
 }
 
 /// Writes a page: the rows from the query's on, as many as `$top` and the buffer allow.
@@ -23,7 +23,7 @@ pub(super) fn write(
     query: &Query,
     request: &Request<'_>,
     settings: &Settings<'_>,
-    writer: &mut Writer<'_>,
+    writer: &mut Cursor<'_>,
 ) -> Result<(), Problem> {
     let link = [settings.origin, request.path, request.query];
     if !link.into_iter().all(is_plain) {

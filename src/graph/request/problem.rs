@@ -1,11 +1,11 @@
 //! What can be wrong with a request: status, code and message.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
 use uuid::Uuid;
 
 use crate::Refusal;
-use crate::graph::writer::Writer;
+use crate::graph::cursor::Cursor;
 use crate::graph::{BufferFull, Error};
 use crate::sentence::sentence;
 
@@ -93,13 +93,12 @@ impl Problem {
     }
 
     /// Writes Graph's shape of an error.
-    pub(super) fn write(&self, writer: &mut Writer<'_>) {
-        writer.raw("{\"error\":{\"code\":");
-        writer.string(self.code());
-        writer.raw(",\"message\":\"");
-        // A writer has no error of its own.
-        let _ = write!(writer, "{self}");
-        writer.raw("\",\"innerError\":{\"status\":");
+    pub(super) fn write(&self, writer: &mut Cursor<'_>) {
+        writer.raw("{\"error\":{\"code\":\"");
+        writer.raw(self.code());
+        writer.raw("\",\"message\":");
+        writer.display(self);
+        writer.raw(",\"innerError\":{\"status\":");
         writer.number(self.status().into());
         writer.raw("}}}");
     }

@@ -2,8 +2,8 @@
 
 use super::problem::Problem;
 use super::uri::{Encoded, halves, next_part};
-use crate::graph::json::Select;
-use crate::graph::object::Shape;
+use crate::graph::shape::Select;
+use crate::graph::shape::Shape;
 
 /// What the query of a read asks for.
 ///

@@ -8,9 +8,9 @@ use super::problem::{Problem, Thing};
 use super::query::Query;
 use super::route::{Pick, Place, Route};
 use super::{Request, Settings};
-use crate::graph::json::Select;
-use crate::graph::object::Shape;
-use crate::graph::writer::Writer;
+use crate::graph::cursor::Cursor;
+use crate::graph::shape::Select;
+use crate::graph::shape::Shape;
 use crate::graph::{Upn, user_state_id};
 use crate::{Event, Of, Outcome, RowId, Tally, UserRow};
 
@@ -21,15 +21,15 @@ pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
 
     /// How its summary, its devices and its users look on the wire.
     fn shapes(&self) -> Shapes;
-    fn write_summary(&self, id: &Uuid, select: Select, writer: &mut Writer<'_>);
-    fn write_device(&self, row: &Event<&Uuid, &Upn>, select: Select, writer: &mut Writer<'_>);
+    fn write_summary(&self, id: &Uuid, select: Select, writer: &mut Cursor<'_>);
+    fn write_device(&self, row: &Event<&Uuid, &Upn>, select: Select, writer: &mut Cursor<'_>);
     fn write_user(
         &self,
         id: &Uuid,
         row: RowId,
         user: &UserRow<'_, Upn>,
         select: Select,
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
     );
 
     /// Declares the totals a body gives; creating needs all of them.
@@ -38,7 +38,7 @@ pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
         id: &Uuid,
         body: &[u8],
         creates: bool,
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
     ) -> Result<(), Problem>;
     /// Declares what a body gives of a user: of one that is known, or of a new one.
     fn declare_user(
@@ -46,7 +46,7 @@ pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
         id: &Uuid,
         known: Option<RowId>,
         body: &[u8],
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
         changed: &mut Changed,
     ) -> Result<(), Problem>;
     /// Applies a body's event, of a user where the path names one. Its echo is written first, so
@@ -55,7 +55,7 @@ pub(super) trait Rollout<const DEVICES: usize, const USERS: usize> {
         &mut self,
         user: Option<RowId>,
         body: &[u8],
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
     ) -> Result<(Outcome, Uuid), Problem>;
 }
 
@@ -71,7 +71,7 @@ pub(super) fn answer<const DEVICES: usize, const USERS: usize>(
     route: &Route,
     request: &Request<'_>,
     settings: &Settings<'_>,
-    writer: &mut Writer<'_>,
+    writer: &mut Cursor<'_>,
     changed: &mut Changed,
 ) -> Result<u16, Problem> {
     let (id, body) = (&route.id, request.body);
@@ -110,7 +110,7 @@ fn post_device<const DEVICES: usize, const USERS: usize>(
     rollout: &mut dyn Rollout<DEVICES, USERS>,
     route: &Route,
     body: &[u8],
-    writer: &mut Writer<'_>,
+    writer: &mut Cursor<'_>,
     changed: &mut Changed,
 ) -> Result<u16, Problem> {
     let user = match route.place {
@@ -159,7 +159,7 @@ fn get<const DEVICES: usize, const USERS: usize>(
     route: &Route,
     request: &Request<'_>,
     settings: &Settings<'_>,
-    writer: &mut Writer<'_>,
+    writer: &mut Cursor<'_>,
 ) -> Result<u16, Problem> {
     let (id, shapes) = (&route.id, rollout.shapes());
     let (shape, pick, user) = match route.place {
@@ -224,7 +224,7 @@ impl<const DEVICES: usize, const USERS: usize> Rows for UserRows<'_, DEVICES, US
         self.rollout.tally().user_keys_from(0).count()
     }
 
-    fn write(&self, number: u16, writer: &mut Writer<'_>) {
+    fn write(&self, number: u16, writer: &mut Cursor<'_>) {
         if let Some((row, user)) = self.rollout.tally().users_from(number).next() {
             self.rollout.write_user(self.id, row, &user, self.select, writer);
         }
@@ -253,7 +253,7 @@ impl<const DEVICES: usize, const USERS: usize> Rows for DeviceRows<'_, DEVICES, 
         }
     }
 
-    fn write(&self, number: u16, writer: &mut Writer<'_>) {
+    fn write(&self, number: u16, writer: &mut Cursor<'_>) {
         if let Some((_, device)) = self.rollout.tally().devices_from(number).next() {
             self.rollout.write_device(&device, self.select, writer);
         }

@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::changed::Changed;
 use super::problem::{Problem, Thing, must_be};
 use super::rollout::{Rollout, Shapes};
-use crate::graph::json::Select;
-use crate::graph::writer::Writer;
+use crate::graph::cursor::Cursor;
+use crate::graph::shape::Select;
 use crate::graph::{
     ScriptDeviceState, ScriptRunSummary, ScriptUserState, Upn, script_device_state,
     script_run_summary, script_user_state, summary_id, user_state_id,
@@ -164,7 +164,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         }
     }
 
-    fn write_summary(&self, id: &Uuid, select: Select, writer: &mut Writer<'_>) {
+    fn write_summary(&self, id: &Uuid, select: Select, writer: &mut Cursor<'_>) {
         let Summary { devices, users, .. } = self.tally.summary();
         let summary = ScriptRunSummary {
             id: Some(summary_id(id)),
@@ -176,7 +176,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         writer.resource(&summary, select);
     }
 
-    fn write_device(&self, row: &Event<&Uuid, &Upn>, select: Select, writer: &mut Writer<'_>) {
+    fn write_device(&self, row: &Event<&Uuid, &Upn>, select: Select, writer: &mut Cursor<'_>) {
         writer.resource(&ScriptDeviceState::row(*row.device, row.state, row.at), select);
     }
 
@@ -186,7 +186,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         _row: RowId,
         user: &UserRow<'_, Upn>,
         select: Select,
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
     ) {
         let devices = user.reported();
         let state = ScriptUserState {
@@ -203,7 +203,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         id: &Uuid,
         body: &[u8],
         _creates: bool,
-        _writer: &mut Writer<'_>,
+        _writer: &mut Cursor<'_>,
     ) -> Result<(), Problem> {
         let written = ScriptRunSummary::decode(body)?;
         must_be("id", written.id.is_none_or(|given| given == summary_id(id)))?;
@@ -230,7 +230,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         id: &Uuid,
         _known: Option<RowId>,
         body: &[u8],
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
         changed: &mut Changed,
     ) -> Result<(), Problem> {
         let mut state = ScriptUserState::decode(body)?;
@@ -264,7 +264,7 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         &mut self,
         user: Option<RowId>,
         body: &[u8],
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
     ) -> Result<(Outcome, Uuid), Problem> {
         let state = ScriptDeviceState::decode(body)?;
         writer.resource(&state, Select::ALL);

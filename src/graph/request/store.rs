@@ -12,7 +12,7 @@ use super::rollout::{self, Rollout};
 use super::route::{Place, Root, Route};
 use super::uri::{halves, next_part};
 use super::{Configuration, Request, Response, Script, Settings};
-use crate::graph::writer::Writer;
+use crate::graph::cursor::Cursor;
 
 /// Hardware configurations and management scripts by their ids, and the requests for them.
 ///
@@ -240,7 +240,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         settings: &Settings<'_>,
         buffer: &'b mut [u8],
     ) -> Response<'b> {
-        let mut writer = Writer::new(buffer);
+        let mut writer = Cursor::new(buffer);
         let status = self.answer(request, settings, &mut writer);
         Response::new(status, writer)
     }
@@ -249,7 +249,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         &mut self,
         request: &Request<'_>,
         settings: &Settings<'_>,
-        writer: &mut Writer<'_>,
+        writer: &mut Cursor<'_>,
     ) -> Result<u16, Problem> {
         self.changed.nothing();
         let route = admit(request, settings)?;
@@ -312,7 +312,7 @@ fn declare<'s, T, const N: usize>(
 impl<'b> Response<'b> {
     // Once in flash, however many kinds of store there are; and so below.
     #[inline(never)]
-    fn new(status: Result<u16, Problem>, mut writer: Writer<'b>) -> Self {
+    fn new(status: Result<u16, Problem>, mut writer: Cursor<'b>) -> Self {
         let status = status.and_then(|status| {
             writer.check()?;
             Ok(status)
