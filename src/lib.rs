@@ -75,6 +75,8 @@ mod event;
 mod gate;
 #[cfg(feature = "graph")]
 pub mod graph;
+#[cfg(feature = "graph")]
+pub mod http;
 #[cfg(feature = "journal")]
 pub mod journal;
 mod sentence;
@@ -82,6 +84,8 @@ pub mod snapshot;
 mod state;
 #[cfg(any(feature = "arbitrary", feature = "proptest"))]
 pub mod strategies;
+#[cfg(feature = "graph")]
+pub mod store;
 mod summary;
 mod table;
 mod tally;

@@ -3,17 +3,17 @@
 use crate::{Counter, Of, RunState};
 
 /// A resource's type name and its properties, in the order in which they are written.
-pub(super) struct Shape {
-    pub(super) odata_type: &'static str,
-    pub(super) fields: &'static [Field],
+pub(crate) struct Shape {
+    pub(crate) odata_type: &'static str,
+    pub(crate) fields: &'static [Field],
 }
 
 /// One property of a resource.
 ///
 /// The name stands here as data: reading a document, nothing is compared more often.
 #[derive(Clone, Copy)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
     /// The number of the member that holds it, from 0; [`TYPE`](Self::TYPE) if none does.
     pub(super) member: u8,
     pub(super) part: Part,
@@ -159,8 +159,8 @@ pub(super) const fn longest(
 
 /// The properties that are wanted: bit `n` for the field `n` of a shape.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Select(pub(super) u32);
+pub(crate) struct Select(pub(crate) u32);
 
 impl Select {
-    pub(super) const ALL: Self = Self(u32::MAX);
+    pub(crate) const ALL: Self = Self(u32::MAX);
 }

@@ -136,6 +136,20 @@ where
         Ok(self.plan(change)?.effect)
     }
 
+    /// What a change would come to, and the summary afterwards.
+    #[cfg(feature = "graph")]
+    pub(crate) fn preview(&self, change: &Change<D, U>) -> Result<(Effect, Summary), Refusal> {
+        self.plan(change).map(|plan| (plan.effect, plan.summary))
+    }
+
+    /// True if an event of that time moves the last run.
+    #[cfg(feature = "graph")]
+    pub(crate) fn moves_last_run(&self, at: DateTime) -> bool {
+        let mut summary = self.summary;
+        summary.ran(at);
+        summary.last_run != self.summary.last_run
+    }
+
     /// Makes a change.
     ///
     /// | change | takes |
