@@ -19,12 +19,9 @@ fn main() {
     // Small as they are, sections need not begin on a page of their own.
     println!("cargo::rustc-link-arg-bins=--nmagic");
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
-    // These link panics: those of `sequential-storage`, which are measured only, and the bounds checks
-    // of serde-json-core. `panics` looks at who can reach those, by the relocations.
+    // These link panics. Which ones, `panics` says from the relocations.
     for program in ["durable", "json", "json_rows", "requests", "scripts"] {
         println!("cargo::rustc-link-arg-bin={program}=--defsym=a_panicking_path_is_linked=0");
-    }
-    for program in ["json", "json_rows", "requests", "scripts"] {
         println!("cargo::rustc-link-arg-bin={program}=--emit-relocs");
     }
     if env::var_os("CARGO_FEATURE_DEFMT").is_some() {

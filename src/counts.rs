@@ -21,6 +21,8 @@ use crate::{Overflow, RunState};
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(into = "Named", try_from = "Named"))]
 pub struct Counts([u32; 6]);
 
 impl Counts {
@@ -257,6 +259,37 @@ impl IntoIterator for Counts {
     }
 }
 
+/// [`Counts`] as serde has them: a counter by the [name](RunState::name) of each state.
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "Counts", rename_all = "camelCase")]
+struct Named {
+    unknown: u32,
+    success: u32,
+    fail: u32,
+    script_error: u32,
+    pending: u32,
+    not_applicable: u32,
+}
+
+#[cfg(feature = "serde")]
+impl From<Counts> for Named {
+    fn from(counts: Counts) -> Self {
+        let Counts([unknown, success, fail, script_error, pending, not_applicable]) = counts;
+        Self { unknown, success, fail, script_error, pending, not_applicable }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Named> for Counts {
+    type Error = OutOfRange;
+
+    fn try_from(named: Named) -> Result<Self, OutOfRange> {
+        let Named { unknown, success, fail, script_error, pending, not_applicable } = named;
+        [unknown, success, fail, script_error, pending, not_applicable].try_into()
+    }
+}
+
 impl fmt::Debug for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter().map(|(state, count)| (state.name(), count))).finish()
@@ -305,6 +338,8 @@ impl core::error::Error for OutOfRange {}
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub enum Counted {
     /// Devices: the wire's `…DeviceCount`.
     Devices,
@@ -321,6 +356,7 @@ pub enum Counted {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counter {
     /// What it counts.
     pub of: Counted,

@@ -22,6 +22,7 @@ use crate::{DateTime, RunState};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Event<D, U> {
     /// Who reported.
     pub device: D,

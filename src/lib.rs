@@ -82,10 +82,10 @@ pub mod journal;
 mod sentence;
 pub mod snapshot;
 mod state;
-#[cfg(any(feature = "arbitrary", feature = "proptest"))]
-pub mod strategies;
 #[cfg(feature = "graph")]
 pub mod store;
+#[cfg(any(feature = "arbitrary", feature = "proptest"))]
+pub mod strategies;
 mod summary;
 mod table;
 mod tally;

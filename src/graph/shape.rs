@@ -1,6 +1,6 @@
 //! What a resource looks like on the wire: the properties of its table, as data.
 
-use crate::{Counter, Of, RunState};
+use crate::{Counted, Counter, RunState};
 
 /// A resource's type name and its properties, in the order in which they are written.
 pub(crate) struct Shape {
@@ -83,17 +83,17 @@ pub(super) const WIRE_ORDER: [RunState; 6] = [
 ];
 
 /// The properties that the counts of devices hold.
-pub(super) const DEVICE_COUNTERS: [(&str, Part); 6] = counters(Of::Devices);
+pub(super) const DEVICE_COUNTERS: [(&str, Part); 6] = counters(Counted::Devices);
 
 /// The properties that a summary holds.
 pub(super) const SUMMARY: [(&str, Part); 13] = {
     let [a, b, c, d, e, f] = DEVICE_COUNTERS;
-    let [g, h, i, j, k, l] = counters(Of::Users);
+    let [g, h, i, j, k, l] = counters(Counted::Users);
     [a, b, c, d, e, f, g, h, i, j, k, l, ("lastRunDateTime", Part::Whole)]
 };
 
-const fn counters(of: Of) -> [(&'static str, Part); 6] {
-    const fn counter(of: Of, state: RunState) -> (&'static str, Part) {
+const fn counters(of: Counted) -> [(&'static str, Part); 6] {
+    const fn counter(of: Counted, state: RunState) -> (&'static str, Part) {
         let counter = Counter { of, state };
         (counter.name(), Part::Counter(counter))
     }

@@ -280,7 +280,11 @@ fn admit(
 ) -> Result<(Route, Method), Refused> {
     let Some(access) = settings.access(request.authorization) else {
         let is_token = token(request.authorization).is_some();
-        return Err(answer.refuse(if is_token { &Problem::UnknownToken } else { &Problem::NoToken }));
+        return Err(answer.refuse(if is_token {
+            &Problem::UnknownToken
+        } else {
+            &Problem::NoToken
+        }));
     };
     let route = Route::parse(request.path).map_err(|problem| answer.refuse(&problem))?;
     let allow = answer.found(route.allow(), &Problem::NoPath)?;

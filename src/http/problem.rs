@@ -129,25 +129,38 @@ impl fmt::Display for Problem {
                 sentence!(f, "no {} has the id ", thing.name())?;
                 return id.hyphenated().fmt(f);
             }
-            Self::Method { allow } => return sentence!(f, "method not allowed (allowed: {})", *allow),
+            Self::Method { allow } => {
+                return sentence!(f, "method not allowed (allowed: {})", *allow);
+            }
             Self::MediaType => "send the body with Content-Type: application/json",
             Self::Document(error) => return error.fmt(f),
             Self::Mismatch { property } => {
-                return sentence!(f, "{} must be the one named by the path, or be left out", *property);
+                return sentence!(
+                    f,
+                    "{} must be the one named by the path, or be left out",
+                    *property
+                );
             }
             Self::Declared(thing) => {
                 return sentence!(f, "the {} exists already; change it with PATCH", thing.name());
             }
             Self::Refused(refusal) => return refusal.fmt(f),
             Self::Removed(at) => {
-                f.write_str("the device was removed as of ")?;
-                at.fmt(f)?;
-                "; only a later report makes it known again"
+                let at = at.text();
+                return sentence!(
+                    f,
+                    "the device was removed as of {}; only a later report makes it known again",
+                    at.as_str()
+                );
             }
             Self::StoreFull(full) => return full.fmt(f),
             Self::Option { name, must } => return sentence!(f, "{} {}", *name, *must),
             Self::Unsupported(name) => {
-                return sentence!(f, "{} is not supported; reads take $select, lists also $top, $skip and $count", *name);
+                return sentence!(
+                    f,
+                    "{} is not supported; reads take $select, lists also $top, $skip and $count",
+                    *name
+                );
             }
             Self::AnswerTooLong => "the answer does not fit its buffer",
         })

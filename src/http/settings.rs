@@ -167,11 +167,7 @@ impl Clock {
     #[must_use]
     pub const fn new(now: DateTime) -> Self {
         const YEAR_2001: i64 = 978_307_200 * DateTime::TICKS_PER_SECOND;
-        Self {
-            now,
-            earliest: DateTime::utc(YEAR_2001),
-            ahead: Duration::from_secs(24 * 60 * 60),
-        }
+        Self { now, earliest: DateTime::utc(YEAR_2001), ahead: Duration::from_secs(24 * 60 * 60) }
     }
 
     /// The time of a device's event, as received.

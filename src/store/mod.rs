@@ -35,8 +35,8 @@ use uuid::Uuid;
 
 pub use change::{NamesUpdate, StoreChange};
 pub use error::{StoreError, StoreFull};
-pub use rollout::{Kind, Names, Rollout, RolloutId};
 pub(crate) use rollout::error_count;
+pub use rollout::{Kind, Names, Rollout, RolloutId};
 
 use rollout::Slot;
 
@@ -178,7 +178,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// use runtally::store::Store;
     /// assert_eq!(Store::<1, 1, 8, 8>::new().iter().count(), 0);
     /// ```
-    pub fn iter(&self) -> impl Iterator<Item = Rollout<'_, DEVICES, USERS>> + Clone {
+    pub fn iter(&self) -> impl Iterator<Item = Rollout<'_, DEVICES, USERS>> {
         let configurations = self.configuration_ids.keys().copied().map(RolloutId::configuration);
         let scripts = self.script_ids.keys().copied().map(RolloutId::script);
         configurations.chain(scripts).filter_map(|id| self.get(id))
@@ -305,13 +305,15 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn commit(&mut self, change: &StoreChange<'_>) -> Result<Effect, StoreError> {
-        self.check(change)?;
+        let _ = self.check(change)?;
         if change.creates {
             self.insert(change.rollout)?;
         }
-        let committed = self.with_slot(change.rollout, |slot| {
+        let committed = self.with_slot(change.rollout, |mut slot| {
             let is_declared = match &change.change {
-                Change::DeclareUser { user, .. } => slot.tally.user(user).is_some_and(|it| it.declared),
+                Change::DeclareUser { user, .. } => {
+                    slot.tally.user(user).is_some_and(|it| it.declared)
+                }
                 _ => false,
             };
             let effect = slot.tally.commit(&change.change)?;

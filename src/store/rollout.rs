@@ -292,7 +292,7 @@ impl<const DEVICES: usize, const USERS: usize> SlotMut<'_, DEVICES, USERS> {
             *names = Names::NONE;
         }
         // A name holds what its property may have, so copying does not fail.
-        let copied = |text: Option<Text<'_, { Name::CAPACITY }>>| text?.copied().ok();
+        let copied = |text: Option<Text<'_, 127>>| text?.copied().ok();
         if let Some(email) = update.email {
             names.email = copied(email);
         }

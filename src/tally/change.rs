@@ -24,6 +24,8 @@ use crate::{Counts, DateTime, Event, RunState, Summary};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", rename_all_fields = "camelCase"))]
 pub enum Change<D, U> {
     /// A device reported. [`Tally::apply`] is the fast way to commit one.
     Event(Event<D, U>),
@@ -82,6 +84,8 @@ pub enum Change<D, U> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 #[must_use = "a stale or duplicate change did nothing"]
 pub enum Effect {
     /// The change is made.
