@@ -11,6 +11,7 @@ use super::rows::{DeviceRows, Rows, UserRows};
 use super::settings::token;
 use super::uri::{halves, next_part};
 use super::{Access, Reply, Request, Response, Settings, resources, write};
+use crate::DeviceHandle;
 use crate::store::{Rollout, Store, StoreChange};
 
 /// An answer being written.
@@ -248,7 +249,7 @@ fn get<const DEVICES: usize, const USERS: usize>(
             let row = if is_users {
                 user_of(rollout, one, answer)?.0
             } else {
-                let row = rollout.tally().find(&one).map(|handle| handle.number());
+                let row = rollout.tally().find(&one).map(DeviceHandle::number);
                 answer.found(row, &Problem::NotFound(Thing::Device, one))?
             };
             rows.write(row, &mut answer.body);

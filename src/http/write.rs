@@ -31,10 +31,10 @@ fn must_be(
 
 /// A change that the roll-out's tally takes becomes the answer's.
 #[inline(never)]
-fn plan<'r, const DEVICES: usize, const USERS: usize>(
+fn plan<const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
     change: Change<Uuid, Upn>,
-    answer: &mut Answer<'_, 'r>,
+    answer: &mut Answer<'_, '_>,
 ) -> Result<Effect, Refused> {
     match rollout.check(&change) {
         Ok(effect) => {

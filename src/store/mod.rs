@@ -40,7 +40,7 @@ pub use rollout::{Kind, Names, Rollout, RolloutId};
 
 use rollout::Slot;
 
-use crate::graph::Upn;
+use crate::graph::{Text, Upn};
 use crate::{Change, Effect, Tally};
 
 /// Hardware configurations and management scripts by their ids.
@@ -324,6 +324,53 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
             Ok(effect)
         });
         committed.ok_or(StoreError::Unknown)?
+    }
+
+    /// Restores whether the summary of a roll-out was created by a request: for whoever kept that.
+    /// False if the roll-out is not known.
+    ///
+    /// ```
+    /// use runtally::store::{RolloutId, Store};
+    /// let mut store: Store<1, 0, 8, 8> = Store::new();
+    /// let id = RolloutId::configuration(uuid::Uuid::nil());
+    /// store.insert(id)?;
+    /// store.restore_declared(id, true);
+    /// assert_eq!(store.get(id).map(|it| it.is_declared()), Some(true));
+    /// # Ok::<(), runtally::store::StoreFull>(())
+    /// ```
+    pub fn restore_declared(&mut self, id: RolloutId, declared: bool) -> bool {
+        self.with_slot(id, |slot| *slot.declared = declared).is_some()
+    }
+
+    /// Restores the names of a declared user of a configuration. False if there is no such
+    /// configuration or user.
+    ///
+    /// ```
+    /// use runtally::graph::Upn;
+    /// use runtally::store::{Names, RolloutId, Store};
+    /// use runtally::{Entry, Kept};
+    ///
+    /// let mut store: Store<1, 0, 8, 8> = Store::new();
+    /// let id = RolloutId::configuration(uuid::Uuid::nil());
+    /// store.insert(id)?;
+    /// let ada: Upn = "ada@example.com".parse()?;
+    /// let kept = Kept { declared: true, ..Kept::default() };
+    /// store.tally_mut(id).expect("known").restore(&Entry::User { user: ada.clone(), kept })?;
+    /// let names = Names { email: None, name: Some("Ada".try_into()?) };
+    /// assert!(store.restore_names(id, &ada, &names));
+    /// assert_eq!(store.get(id).map(|it| it.names(&ada).clone()), Some(names));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn restore_names(&mut self, id: RolloutId, user: &Upn, names: &Names) -> bool {
+        let update = NamesUpdate {
+            email: Some(names.email.as_ref().map(Text::from)),
+            name: Some(names.name.as_ref().map(Text::from)),
+        };
+        let restored = self.with_slot(id, |mut slot| {
+            let is_declared = slot.tally.user(user).is_some_and(|user| user.declared);
+            is_declared && slot.set_names(user, &update, false)
+        });
+        restored.unwrap_or(false)
     }
 
     fn with_slot<R>(

@@ -282,11 +282,17 @@ impl<const DEVICES: usize, const USERS: usize, const NAMES: usize> Slot<DEVICES,
 }
 
 impl<const DEVICES: usize, const USERS: usize> SlotMut<'_, DEVICES, USERS> {
-    /// Names of a user whose row may have been another's, unless the user was declared before.
-    pub(super) fn set_names(&mut self, user: &Upn, update: &NamesUpdate<'_>, is_declared: bool) {
+    /// Sets names of a user whose row may have been another's, unless the user was declared
+    /// before. False where there is no room for names.
+    pub(super) fn set_names(
+        &mut self,
+        user: &Upn,
+        update: &NamesUpdate<'_>,
+        is_declared: bool,
+    ) -> bool {
         let row = self.tally.find_user(user);
         let Some(names) = row.and_then(|row| self.names.get_mut(usize::from(row.number()))) else {
-            return;
+            return false;
         };
         if !is_declared {
             *names = Names::NONE;
@@ -299,6 +305,7 @@ impl<const DEVICES: usize, const USERS: usize> SlotMut<'_, DEVICES, USERS> {
         if let Some(name) = update.name {
             names.name = copied(name);
         }
+        true
     }
 }
 
