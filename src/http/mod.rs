@@ -100,6 +100,7 @@ mod list;
 mod problem;
 mod query;
 mod resources;
+mod respond;
 mod route;
 mod rows;
 mod settings;

@@ -4,8 +4,6 @@ use core::fmt;
 
 use crate::sentence::sentence;
 
-use super::text::Number;
-
 /// Why a text is no [`DateTime`](crate::DateTime), or ticks and an offset make none.
 ///
 /// Displays as the sentence. For a text: the byte, counted from 0, that cannot be part of a
@@ -97,6 +95,47 @@ impl fmt::Display for Expected {
             Self::DotOrOffset => "`.` or an offset (`Z`, `+hh:mm` or `-hh:mm`)",
             Self::Offset => "an offset (`Z`, `+hh:mm` or `-hh:mm`)",
             Self::End => "the end",
+        })
+    }
+}
+
+/// The numbers of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(super) enum Number {
+    Year,
+    Month,
+    Day { last: u8 },
+    Hour,
+    Minute,
+    Second,
+}
+
+impl Number {
+    /// How many digits it has, the least it can be and the most.
+    pub(super) const fn range(self) -> (usize, u32, u32) {
+        match self {
+            Self::Year => (4, 1, 9999),
+            Self::Month => (2, 1, 12),
+            Self::Day { last } => (2, 1, last as u32),
+            Self::Hour => (2, 0, 23),
+            Self::Minute => (2, 0, 59),
+            Self::Second => (2, 0, 60),
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::Year => "a year from 0001 to 9999",
+            Self::Month => "a month from 01 to 12",
+            Self::Day { last } => {
+                return sentence!(f, "a day from 01 to {}", u32::from(last));
+            }
+            Self::Hour => "an hour from 00 to 23",
+            Self::Minute => "a minute from 00 to 59",
+            Self::Second => "a second from 00 to 60",
         })
     }
 }

@@ -15,8 +15,8 @@ use self::calendar::{
     TICKS_PER_SECOND, date, day_number, days_in_month, local_ticks, split_local_ticks,
     ticks_of_offset,
 };
-use self::error::{Expected, Problem};
-use self::text::{Number, Reader, Writer};
+use self::error::{Expected, Number, Problem};
+use self::text::{Reader, Writer};
 
 /// 23:59 in minutes: the largest offset a text can say.
 const MOST_OFFSET: i16 = 23 * 60 + 59;
@@ -95,7 +95,7 @@ impl DateTime {
     /// use runtally::DateTime;
     /// assert_eq!(DateTime::MAX.to_string().len(), DateTime::MAX_LEN);
     /// ```
-    pub const MAX_LEN: usize = "9999-12-31T23:59:59.9999999-23:59".len();
+    pub const MAX_LEN: usize = text::MAX_LEN;
 
     /// How many ticks of 100 ns a second has: 10 000 000.
     ///
