@@ -30,6 +30,8 @@ mod rollout;
 #[cfg(test)]
 mod tests;
 
+use core::fmt;
+
 use heapless::LinearMap;
 use uuid::Uuid;
 
@@ -50,7 +52,7 @@ use crate::{Change, Effect, Tally};
 /// like the tallies in it.
 ///
 /// See the [module](self) for an example.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Store<
     const CONFIGURATIONS: usize,
     const SCRIPTS: usize,
@@ -397,6 +399,15 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
 {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The seed of the hash stays unsaid: whoever knows it can make keys collide.
+impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, const USERS: usize>
+    fmt::Debug for Store<CONFIGURATIONS, SCRIPTS, DEVICES, USERS>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

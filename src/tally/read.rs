@@ -52,11 +52,11 @@ impl<U> UserRow<'_, U> {
     /// Carried + live: what the wire shows.
     ///
     /// ```
-    /// use runtally::{Counts, DateTime, RunState, Tally};
+    /// use runtally::{Change, Counts, RunState, Tally};
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
-    /// tally.declare_user(&"ada", five, Some("2026-11-21T09:30Z".parse()?))?;
+    /// tally.commit(&Change::DeclareUser { user: "ada", devices: five, last_update: None })?;
     /// assert_eq!(tally.user(&"ada").map(|ada| ada.reported()), Some(five));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -70,10 +70,10 @@ impl<U> UserRow<'_, U> {
     /// no devices.
     ///
     /// ```
-    /// use runtally::{Counts, Tally};
+    /// use runtally::{Change, Counts, Tally};
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
-    /// tally.declare_user(&"ada", Counts::ZERO, None)?;
+    /// tally.commit(&Change::DeclareUser { user: "ada", devices: Counts::ZERO, last_update: None })?;
     /// assert_eq!(tally.user(&"ada").expect("declared").state(), None);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -160,12 +160,12 @@ impl DeviceHandle {
 
 /// An iterator that knows its length.
 #[derive(Clone)]
-struct Sized<I> {
+struct Counted<I> {
     rows: I,
     left: usize,
 }
 
-impl<I: Iterator> Iterator for Sized<I> {
+impl<I: Iterator> Iterator for Counted<I> {
     type Item = I::Item;
 
     fn next(&mut self) -> Option<I::Item> {
@@ -179,7 +179,7 @@ impl<I: Iterator> Iterator for Sized<I> {
     }
 }
 
-impl<I: Iterator> ExactSizeIterator for Sized<I> {}
+impl<I: Iterator> ExactSizeIterator for Counted<I> {}
 
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
@@ -232,7 +232,7 @@ where
     /// ```
     pub fn devices(&self) -> impl ExactSizeIterator<Item = Event<&D, &U>> + Clone {
         let rows = self.devices_from(0).map(|(_, recorded)| recorded);
-        Sized { rows, left: self.device_count() }
+        Counted { rows, left: self.device_count() }
     }
 
     /// Like [`devices`](Self::devices), from the row with this number on, with each row's number:
@@ -339,7 +339,7 @@ where
     /// ```
     pub fn users(&self) -> impl ExactSizeIterator<Item = UserRow<'_, U>> + Clone {
         let rows = self.users_from(0).map(|(_, user)| user);
-        Sized { rows, left: self.user_count() }
+        Counted { rows, left: self.user_count() }
     }
 
     /// Like [`users`](Self::users), from the row with this number on, with each row's number.
@@ -383,9 +383,13 @@ where
     /// assert!(tally.user_devices(&"ada").map(|recorded| *recorded.device).eq([1]));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
-    pub fn user_devices(&self, user: &U) -> impl Iterator<Item = Event<&D, &U>> + Clone {
-        let first = self.users.find(user).and_then(|id| self.users.get(id)?.1.first);
-        self.chain(first).map(|(_, device, record)| self.view(device, record))
+    pub fn user_devices(&self, user: &U) -> impl ExactSizeIterator<Item = Event<&D, &U>> + Clone {
+        let user = self.users.find(user).and_then(|row| self.users.get(row)).map(|(_, user)| user);
+        let rows = self.chain(user.and_then(|user| user.first));
+        Counted {
+            rows: rows.map(|(_, device, record)| self.view(device, record)),
+            left: user.map_or(0, |user| user.devices() as usize),
+        }
     }
 
     pub(super) fn view<'a>(&'a self, device: &'a D, record: &DeviceRecord) -> Event<&'a D, &'a U> {

@@ -103,4 +103,11 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl core::error::Error for Refusal {}
+impl core::error::Error for Refusal {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Overflow(overflow) | Self::UserOverflow(overflow) => Some(overflow),
+            _ => None,
+        }
+    }
+}
