@@ -82,6 +82,8 @@
 //!
 //! After an error, every count is what it was.
 
+use core::fmt;
+
 mod changed;
 mod configuration;
 #[cfg(feature = "journal")]
@@ -108,8 +110,7 @@ pub use store::{Store, StoreFull};
 /// let request = Request { method: "GET", path: "/deviceManagement", ..Request::default() };
 /// assert_eq!(request.query, "");
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[derive(Clone, Copy, Default)]
 pub struct Request<'a> {
     /// The method, in upper case.
     pub method: &'a str,
@@ -117,7 +118,7 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// The query, still percent-encoded, without the question mark; empty if there is none.
     pub query: &'a str,
-    /// The value of the `Authorization` header.
+    /// The value of the `Authorization` header. `Debug` and `defmt` do not show it.
     pub authorization: Option<&'a str>,
     /// The value of the `Content-Type` header.
     pub content_type: Option<&'a str>,
@@ -127,15 +128,15 @@ pub struct Request<'a> {
 
 /// How requests are answered.
 ///
-/// An empty token is nobody's: with the default settings every request is refused.
+/// An empty token is nobody's: with the default settings every request is refused. `Debug` and
+/// `defmt` do not show the tokens.
 ///
 /// ```
 /// use runtally::graph::Settings;
 /// let settings = Settings { read_token: "reader", write_token: "writer", ..Settings::default() };
 /// assert!(!settings.bare);
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[derive(Clone, Copy, Default)]
 pub struct Settings<'a> {
     /// The bearer token that may read: Graph's `DeviceManagementConfiguration.Read.All`.
     pub read_token: &'a str,
@@ -147,6 +148,72 @@ pub struct Settings<'a> {
     /// Scheme and authority for the link to the next page, such as `http://127.0.0.1:8080`: clients
     /// follow that link as it is. Empty makes the link a path.
     pub origin: &'a str,
+}
+
+/// Stands for a secret in what is logged.
+#[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct Redacted;
+
+impl Redacted {
+    /// For a token; an empty one is none.
+    fn token(token: &str) -> Option<Self> {
+        (!token.is_empty()).then_some(Self)
+    }
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .field("authorization", &self.authorization.map(|_| Redacted))
+            .field("content_type", &self.content_type)
+            .field("body", &self.body)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Settings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("read_token", &Redacted::token(self.read_token))
+            .field("write_token", &Redacted::token(self.write_token))
+            .field("bare", &self.bare)
+            .field("origin", &self.origin)
+            .finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Request<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "Request {{ method: {}, path: {}, query: {}, authorization: {}, content_type: {}, body: {} }}",
+            self.method,
+            self.path,
+            self.query,
+            self.authorization.map(|_| Redacted),
+            self.content_type,
+            self.body
+        );
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Settings<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "Settings {{ read_token: {}, write_token: {}, bare: {}, origin: {} }}",
+            Redacted::token(self.read_token),
+            Redacted::token(self.write_token),
+            self.bare,
+            self.origin
+        );
+    }
 }
 
 /// What to send back.
