@@ -223,7 +223,8 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         creates: bool,
         writer: &mut Cursor<'_>,
     ) -> Result<(), Problem> {
-        let update = RunSummaryUpdate::decode(body)?;
+        let mut update = RunSummaryUpdate::EMPTY;
+        update.read(body)?;
         let id = summary_id(id);
         must_be("id", update.id.is_none_or(|given| given == id))?;
         let summary = if creates {
@@ -249,7 +250,8 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         writer: &mut Cursor<'_>,
         changed: &mut Changed,
     ) -> Result<(), Problem> {
-        let update = UserStateUpdate::decode(body)?;
+        let mut update = UserStateUpdate::EMPTY;
+        update.read(body)?;
         let upn = match (update.upn, known) {
             (None, Some(row)) => self
                 .tally
@@ -285,7 +287,8 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS>
         body: &[u8],
         writer: &mut Cursor<'_>,
     ) -> Result<(Outcome, Uuid), Problem> {
-        let state = DeviceState::decode(body)?;
+        let mut state = DeviceState::EMPTY;
+        state.read(body)?;
         writer.resource(&state, Select::ALL);
         writer.check()?;
         Ok((self.tally.apply(&state.event())?, state.id))

@@ -205,7 +205,8 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         _creates: bool,
         _writer: &mut Cursor<'_>,
     ) -> Result<(), Problem> {
-        let written = ScriptRunSummary::decode(body)?;
+        let mut written = ScriptRunSummary::EMPTY;
+        written.read(body)?;
         must_be("id", written.id.is_none_or(|given| given == summary_id(id)))?;
         let now = self.tally.summary();
         let total = |of, reported: &Counts, success, error| {
@@ -233,7 +234,8 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         writer: &mut Cursor<'_>,
         changed: &mut Changed,
     ) -> Result<(), Problem> {
-        let mut state = ScriptUserState::decode(body)?;
+        let mut state = ScriptUserState::EMPTY;
+        state.read(body)?;
         let user_id = user_state_id(id, &state.upn);
         must_be("id", state.id.is_none_or(|given| given == user_id))?;
         state.id = Some(user_id);
@@ -266,7 +268,8 @@ impl<const DEVICES: usize, const USERS: usize> Rollout<DEVICES, USERS> for Scrip
         body: &[u8],
         writer: &mut Cursor<'_>,
     ) -> Result<(Outcome, Uuid), Problem> {
-        let state = ScriptDeviceState::decode(body)?;
+        let mut state = ScriptDeviceState::EMPTY;
+        state.read(body)?;
         writer.resource(&state, Select::ALL);
         writer.check()?;
         let user = user.and_then(|row| self.tally.user_keys_from(row.number()).next());
