@@ -112,7 +112,9 @@ impl<'a> DeviceState<'a> {
     /// );
     /// ```
     pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
-        Self::read(json)
+        let mut state = Self::EMPTY;
+        state.read(json)?;
+        Ok(state)
     }
 
     /// What is kept of a device: the row behind the counts.

@@ -135,11 +135,10 @@ macro_rules! resource {
         resource! { @read $name $(<$a>)? { $($member: $kind,)+ } }
 
         impl<$($a)?> $name<$($a)?> {
-            /// Reads a document that gives every property that is required.
-            fn read<'json $(: $a)?>(json: &'json [u8]) -> Result<Self, Error> {
-                let mut resource = Self::EMPTY;
-                super::resource::read(json, &SHAPE, &mut resource, true)?;
-                Ok(resource)
+            /// Reads a document that gives every property that is required, into
+            /// [`EMPTY`](Self::EMPTY).
+            pub(super) fn read(&mut self, json: &$($a)? [u8]) -> Result<(), Error> {
+                super::resource::read(json, &SHAPE, self, true)
             }
         }
     };
@@ -169,11 +168,9 @@ macro_rules! resource {
         resource! { @read $update $(<$a>)? { $($member: $given,)+ } }
 
         impl<$($a)?> $update<$($a)?> {
-            /// Reads what a document gives.
-            fn read<'json $(: $a)?>(json: &'json [u8]) -> Result<Self, Error> {
-                let mut update = Self::EMPTY;
-                super::resource::read(json, &SHAPE, &mut update, false)?;
-                Ok(update)
+            /// Reads what a document gives, into [`EMPTY`](Self::EMPTY).
+            pub(super) fn read(&mut self, json: &$($a)? [u8]) -> Result<(), Error> {
+                super::resource::read(json, &SHAPE, self, false)
             }
 
             /// The whole resource, or the first required property that is missing.

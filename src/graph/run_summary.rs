@@ -98,7 +98,9 @@ impl RunSummaryUpdate {
     /// # Ok::<(), runtally::graph::Error>(())
     /// ```
     pub fn decode(json: &[u8]) -> Result<Self, Error> {
-        Self::read(json)
+        let mut update = Self::EMPTY;
+        update.read(json)?;
+        Ok(update)
     }
 
     /// The whole resource, as creating one needs it; the last run may be missing.

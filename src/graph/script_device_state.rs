@@ -85,7 +85,9 @@ impl<'a> ScriptDeviceState<'a> {
     /// );
     /// ```
     pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
-        Self::read(json)
+        let mut state = Self::EMPTY;
+        state.read(json)?;
+        Ok(state)
     }
 
     /// What is kept of a device: the row behind the counts.

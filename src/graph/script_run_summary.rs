@@ -63,7 +63,9 @@ impl ScriptRunSummary {
     /// assert_eq!(error.to_string(), "errorDeviceCount is missing");
     /// ```
     pub fn decode(json: &[u8]) -> Result<Self, Error> {
-        Self::read(json)
+        let mut summary = Self::EMPTY;
+        summary.read(json)?;
+        Ok(summary)
     }
 
     /// Writes the JSON to the start of `buffer`; gives its length in bytes.

@@ -64,7 +64,9 @@ impl ScriptUserState {
     /// assert_eq!(error.to_string(), "userPrincipalName at byte 21: must not be empty");
     /// ```
     pub fn decode(json: &[u8]) -> Result<Self, Error> {
-        Self::read(json)
+        let mut user = Self::EMPTY;
+        user.read(json)?;
+        Ok(user)
     }
 
     /// Writes the JSON to the start of `buffer`; gives its length in bytes.

@@ -87,18 +87,22 @@ pub(super) const DEVICE_COUNTERS: [(&str, Part); 6] = counters(Counted::Devices)
 
 /// The properties that a summary holds.
 pub(super) const SUMMARY: [(&str, Part); 13] = {
-    let [a, b, c, d, e, f] = DEVICE_COUNTERS;
-    let [g, h, i, j, k, l] = counters(Counted::Users);
-    [a, b, c, d, e, f, g, h, i, j, k, l, ("lastRunDateTime", Part::Whole)]
+    let mut parts = [("lastRunDateTime", Part::Whole); 13];
+    let (devices, users) = parts.split_at_mut(6);
+    devices.copy_from_slice(&DEVICE_COUNTERS);
+    users.split_at_mut(6).0.copy_from_slice(&counters(Counted::Users));
+    parts
 };
 
 const fn counters(of: Counted) -> [(&'static str, Part); 6] {
-    const fn counter(of: Counted, state: RunState) -> (&'static str, Part) {
-        let counter = Counter { of, state };
-        (counter.name(), Part::Counter(counter))
+    let mut counters = [("", Part::Whole); 6];
+    let (mut rest, mut states) = (counters.as_mut_slice(), WIRE_ORDER.as_slice());
+    while let ([part, other_parts @ ..], [state, other_states @ ..]) = (rest, states) {
+        let counter = Counter { of, state: *state };
+        *part = (counter.name(), Part::Counter(counter));
+        (rest, states) = (other_parts, other_states);
     }
-    let [a, b, c, d, e, f] = WIRE_ORDER;
-    [counter(of, a), counter(of, b), counter(of, c), counter(of, d), counter(of, e), counter(of, f)]
+    counters
 }
 
 /// How many properties the members hold, `@odata.type` counted.

@@ -123,7 +123,9 @@ impl<'a> UserStateUpdate<'a> {
     /// # Ok::<(), runtally::graph::Error>(())
     /// ```
     pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
-        Self::read(json)
+        let mut update = Self::EMPTY;
+        update.read(json)?;
+        Ok(update)
     }
 
     /// The whole resource, as creating one needs it; e-mail address and full name may be missing.
