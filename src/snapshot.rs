@@ -148,14 +148,13 @@ where
         let end = HEAD_LEN.saturating_add(len);
         head::<D, U>(&mut piece, len as u16 | flag, self.pieces).ok_or(too_small)?;
         let crc = codec::crc32(buffer.get(..end).unwrap_or_default());
-        let end_of_piece = end.saturating_add(CHECKSUM_LEN);
-        let checksum = buffer.get_mut(end..end_of_piece).ok_or(too_small)?;
-        checksum.copy_from_slice(&crc.to_le_bytes());
+        let checksum = buffer.get_mut(end..).and_then(<[u8]>::first_chunk_mut);
+        *checksum.ok_or(too_small)? = crc.to_le_bytes();
 
         self.written = written;
         self.pieces = self.pieces.wrapping_add(1);
         self.is_complete = is_complete;
-        Ok(buffer.get(..end_of_piece))
+        Ok(buffer.get(..end.saturating_add(CHECKSUM_LEN)))
     }
 }
 

@@ -73,9 +73,9 @@ impl<'b> Writer<'b> {
 
     /// `None` if there is no room, as in all that follow.
     pub(crate) fn put(&mut self, bytes: &[u8]) -> Option<()> {
-        let end = self.len.checked_add(bytes.len())?;
-        self.bytes.get_mut(self.len..end)?.copy_from_slice(bytes);
-        self.len = end;
+        let rest = self.bytes.get_mut(self.len..)?;
+        rest.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        self.len = self.len.checked_add(bytes.len())?;
         Some(())
     }
 

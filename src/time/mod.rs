@@ -190,7 +190,7 @@ impl DateTime {
     }
 
     /// The same instant in UTC. Within a day of either end of the calendar, where UTC would leave
-    /// the years 0001 to 9999, the offset nearest to UTC that does not.
+    /// the years 0001 to 9999, with the offset +23:59 or -23:59, which does not.
     ///
     /// ```
     /// use runtally::DateTime;
@@ -206,11 +206,10 @@ impl DateTime {
 
     /// The instant of a date-time, in UTC.
     pub(crate) const fn utc(ticks: i64) -> Self {
-        // At most 1439 minutes, as for the date-time the instant is from.
         let offset = if ticks < FIRST_LOCAL {
-            minutes_to_cover(FIRST_LOCAL.wrapping_sub(ticks))
+            MOST_OFFSET
         } else if ticks > LAST_LOCAL {
-            minutes_to_cover(ticks.wrapping_sub(LAST_LOCAL)).wrapping_neg()
+            -MOST_OFFSET
         } else {
             0
         };
@@ -294,12 +293,6 @@ impl DateTime {
         text.offset(self.offset);
         text.finish()
     }
-}
-
-/// The fewest minutes that are no shorter than this many ticks.
-const fn minutes_to_cover(ticks: i64) -> i16 {
-    // Neither is negative.
-    ticks.cast_unsigned().div_ceil(ticks_of_offset(1).cast_unsigned()) as i16
 }
 
 impl FromStr for DateTime {
