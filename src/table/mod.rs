@@ -136,23 +136,16 @@ impl<K: Clone + Eq + Hash, V, const N: usize> Table<K, V, N> {
 
     /// Adds a key that is not there yet; `None` if every row is taken.
     pub(crate) fn insert(&mut self, key: &K, value: V) -> Option<RowId> {
-        let bucket = self.bucket(key);
-        let head = self.heads.as_flattened_mut().get_mut(bucket)?;
-        let next = *head;
-        let row = Row { key: key.clone(), value: Some(value), next };
         let id = if let Some(id) = self.free {
-            let freed = self.rows.get_mut(id.index())?;
-            self.free = freed.next;
-            *freed = row;
+            self.free = self.rows.get(id.index())?.next;
             id
         } else {
             let number = self.rows.len() as u16;
-            self.rows.push(row).ok()?;
+            self.rows.push(Row { key: key.clone(), value: None, next: None }).ok()?;
             RowId::from_number(number)?
         };
-        *head = Some(id);
         self.len = self.len.wrapping_add(1);
-        Some(id)
+        self.file(id, key, value)
     }
 
     /// Frees a row and returns its value.
@@ -168,10 +161,17 @@ impl<K: Clone + Eq + Hash, V, const N: usize> Table<K, V, N> {
     /// Gives a taken row to a key that is not there yet.
     pub(crate) fn replace(&mut self, id: RowId, key: &K, value: V) -> Option<RowId> {
         self.unlink(id)?;
+        self.file(id, key, value)
+    }
+
+    /// Makes a row that is in no chain this key's.
+    fn file(&mut self, id: RowId, key: &K, value: V) -> Option<RowId> {
         let bucket = self.bucket(key);
         let head = self.heads.as_flattened_mut().get_mut(bucket)?;
         let row = self.rows.get_mut(id.index())?;
-        *row = Row { key: key.clone(), value: Some(value), next: head.replace(id) };
+        row.key.clone_from(key);
+        row.value = Some(value);
+        row.next = head.replace(id);
         Some(id)
     }
 

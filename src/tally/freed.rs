@@ -84,6 +84,7 @@ where
 
     /// A row for a new device: one never used, or the one freed longest ago. None if every row
     /// holds a device.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn insert_device(&mut self, device: &D, record: DeviceRecord) -> Option<RowId> {
         if !self.devices.is_full() {
             return self.devices.insert(device, record);

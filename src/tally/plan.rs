@@ -166,37 +166,36 @@ where
     }
 
     /// What was counted for a device no longer is: live, or carried since it was retired.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn plan_leaving(&self, plan: &mut Plan, record: &DeviceRecord) {
-        let before = match record.tombstone() {
-            None => {
-                let state = record.stamp.counted(self.run_from);
-                plan.left = record.user.map(|row| {
-                    let mut left = self.user_record(Some(row));
-                    left.shift((Some(state), None));
-                    (row, left)
-                });
-                Some(state)
-            }
-            Some(Tombstone::Removed) => None,
-            Some(Tombstone::Retired { counted }) => {
-                plan.left = record.user.map(|row| {
-                    let mut left = self.user_record(Some(row));
-                    left.take_back(counted);
-                    (row, left)
-                });
-                // It may have been declared away.
-                let is_carried = plan.carried.devices[counted] > 0;
-                is_carried.then(|| plan.carried.devices.leave(counted));
-                is_carried.then_some(counted)
-            }
+        let (state, is_live) = match record.tombstone() {
+            None => (record.stamp.counted(self.run_from), true),
+            Some(Tombstone::Retired { counted }) => (counted, false),
+            Some(Tombstone::Removed) => return,
         };
-        if let Some(before) = before {
-            plan.summary.devices.leave(before);
+        if let Some(row) = record.user {
+            let mut left = self.user_record(Some(row));
+            if is_live {
+                left.shift((Some(state), None));
+            } else {
+                left.take_back(state);
+            }
+            plan.left = Some((row, left));
         }
+        if !is_live {
+            // It may have been declared away.
+            if plan.carried.devices[state] == 0 {
+                return;
+            }
+            plan.carried.devices.leave(state);
+        }
+        plan.summary.devices.leave(state);
+        let before = Some(state);
         plan.effect = Effect::Applied { before };
     }
 
     /// The change of run state of the user who is left, and the limits of the users' counters.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn plan_left(&self, plan: &mut Plan) -> Result<(), Refusal> {
         if let Some((row, left)) = plan.left {
             plan.summary.users.shift((self.user_record(Some(row)).state(), left.state()));
@@ -279,6 +278,7 @@ where
     }
 
     /// Takes a device out of its user's chain; the counts are the caller's to change.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn unchain(&mut self, device: RowId, record: &DeviceRecord) {
         let Some(user) = record.user.and_then(|user| self.users.value_mut(user)) else { return };
         let mut link = &mut user.first;
@@ -291,10 +291,14 @@ where
     }
 
     /// The row of the user who is left.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn put_left(&mut self, plan: &Plan) {
-        let Some((row, left)) = plan.left else { return };
+        let Some((row, left)) = &plan.left else { return };
+        let row = *row;
         let Some(record) = self.users.value_mut(row) else { return };
-        *record = left.with_first(record.first);
+        let first = record.first;
+        *record = *left;
+        record.first = first;
         if !record.keeps_row() {
             let linked = record.linked;
             self.users.remove(row);
@@ -305,10 +309,12 @@ where
     }
 
     /// Puts a device at the head of the chain of the user it joins.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn chain_in(&mut self, device: RowId, to: Option<RowId>, joined: &UserRecord) {
         let Some(user) = to.and_then(|to| self.users.value_mut(to)) else { return };
         let sibling = user.first;
-        *user = joined.with_first(Some(device));
+        *user = *joined;
+        user.first = Some(device);
         if let Some(record) = self.devices.value_mut(device) {
             record.user = to;
             record.sibling = sibling;
@@ -339,6 +345,7 @@ where
     }
 
     /// What is kept of the user in this row; nothing, without one.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn user_record(&self, row: Option<RowId>) -> UserRecord {
         row.and_then(|row| self.users.get(row)).map(|(_, record)| *record).unwrap_or_default()
     }

@@ -227,11 +227,6 @@ pub(super) struct UserRecord {
 }
 
 impl UserRecord {
-    /// The same, at the head of another chain.
-    pub(super) fn with_first(self, first: Option<RowId>) -> Self {
-        Self { first, ..self }
-    }
-
     pub(super) fn live(&self) -> Counts {
         Counts::from_rows(self.live)
     }
