@@ -3,7 +3,7 @@
 use core::hash::Hash;
 
 use super::{Change, Entry, Refusal, Tally};
-use crate::{Counted, Counter, Counts, DateTime, Event, Overflow, RunState};
+use crate::{Counted, Counts, DateTime, Event};
 
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
@@ -22,10 +22,11 @@ where
     ///
     /// The tally is then as it was.
     ///
-    /// - [`Refusal::DevicesFull`]: there are not enough rows for the devices of both.
+    /// - [`Refusal::DevicesFull`]: there are not enough rows for the devices of both. Where a
+    ///   tombstone would have to go, this is told as if none was there.
     /// - [`Refusal::UsersFull`]: there are not enough rows for the users of both at once.
-    /// - [`Refusal::Overflow`]: the devices of both, with what is carried, might pass
-    ///   [`Counts::MAX`].
+    /// - [`Refusal::Overflow`], [`Refusal::UserOverflow`]: what is carried, with every row of the
+    ///   table, might pass [`Counts::MAX`].
     ///
     /// ```
     /// use runtally::{Event, RunState, Tally};
@@ -48,14 +49,21 @@ where
         other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS>,
     ) -> Result<(), Refusal> {
         self.check_room(other)?;
-        // Removals first: they free rows.
-        for entry in other.tombstones() {
-            if let Entry::Removed { device, at } = entry {
-                let _ = self.commit(&Change::Remove { device: device.clone(), at })?;
+        // What is known first: a new device may take the row of a tombstone that another's late
+        // report would be told by. And removals first: they free rows.
+        for is_known in [true, false] {
+            for entry in other.tombstones() {
+                if let Entry::Removed { device, at } = entry
+                    && self.knows(device) == is_known
+                {
+                    let _ = self.commit(&Change::Remove { device: device.clone(), at })?;
+                }
             }
-        }
-        for event in events(other) {
-            let _ = self.apply(&event.cloned())?;
+            for event in events(other) {
+                if self.knows(event.device) == is_known {
+                    let _ = self.apply(&event.cloned())?;
+                }
+            }
         }
         if let Some(at) = other.run_from() {
             let _ = self.commit(&Change::RunFrom(at))?;
@@ -80,8 +88,15 @@ where
             }
             _ => false,
         });
-        let new = events(other)
-            .filter(|event| self.device(event.device).is_none() && self.is_news(event));
+        // While no tombstone has to go, it is told exactly what is news.
+        let rows = other.devices().map(|event| event.device);
+        let rows = rows.chain(other.tombstones().filter_map(|entry| entry.device()));
+        let unknown = rows.filter(|device| !self.knows(device)).count();
+        let is_exact = unknown <= DEVICES.saturating_sub(self.devices.len().into());
+        let is_news = |event: &Event<&D, &U>| !is_exact || self.is_news(event);
+
+        let new =
+            events(other).filter(|event| self.device(event.device).is_none() && is_news(event));
         let devices = self.device_count().saturating_add(new.count());
         if devices.saturating_sub(removed.count()) > DEVICES {
             return Err(Refusal::DevicesFull { capacity: DEVICES as u16 });
@@ -90,25 +105,28 @@ where
         let new = other.users().filter(|user| {
             let retired = retired(other).filter(|event| event.user == Some(user.user));
             self.find_user(user.user).is_none()
-                && other.user_devices(user.user).chain(retired).any(|event| self.is_news(&event))
+                && other.user_devices(user.user).chain(retired).any(|event| is_news(&event))
         });
         if self.user_count().saturating_add(new.count()) > USERS {
             return Err(Refusal::UsersFull { capacity: USERS as u16 });
         }
 
-        let devices = self.summary.devices.total().saturating_add(OTHER_DEVICES as u64);
-        let most = self.users().map(|user| user.reported().total()).max().unwrap_or_default();
-        let users = self.summary.users.total().saturating_add(OTHER_USERS as u64);
-        for (of, total) in [
-            (Counted::Devices, devices.max(most.saturating_add(OTHER_DEVICES as u64))),
-            (Counted::Users, users),
-        ] {
-            if total > u64::from(Counts::MAX) {
-                let counter = Counter { of, state: RunState::Pending };
-                return Err(Overflow(counter).into());
-            }
+        // Whatever comes, no more than every row is in one state.
+        let fits = |carried: &Counts, rows: usize| {
+            carried.checked_add(&Counts::from_rows([rows as u16; 6])).map(drop)
+        };
+        fits(&self.carried.devices, DEVICES).map_err(|error| error.of(Counted::Devices))?;
+        fits(&self.carried.users, USERS).map_err(|error| error.of(Counted::Users))?;
+        for user in self.users() {
+            fits(&user.carried, DEVICES)
+                .map_err(|error| Refusal::UserOverflow(error.of(Counted::Devices)))?;
         }
         Ok(())
+    }
+
+    /// True if the device has a row or a tombstone.
+    fn knows(&self, device: &D) -> bool {
+        self.devices.find(device).is_some()
     }
 
     /// True if an event would be applied.

@@ -2,7 +2,7 @@
 
 use core::hash::Hash;
 
-use super::plan::Plan;
+use super::plan::{Origin, Plan};
 use super::{Refusal, Tally};
 use crate::{Counts, DateTime, Event, RunState, Summary};
 
@@ -198,8 +198,10 @@ where
     /// What a change comes to, worked out before anything is changed.
     pub(super) fn plan(&self, change: &Change<D, U>) -> Result<Plan, Refusal> {
         match change {
-            Change::Event(event) => self.plan_event(self.devices.find(&event.device), event),
-            Change::Remove { device, at } => self.plan_removal(device, *at),
+            Change::Event(event) => {
+                self.plan_event(self.devices.find(&event.device), event, Origin::Reported)
+            }
+            Change::Remove { device, at } => self.plan_removal(device, *at, Origin::Reported),
             Change::Retire { device } => Ok(self.plan_retirement(device)),
             Change::Declare(written) => self.plan_declaration(written),
             Change::DeclareUser { user, devices, last_update } => {

@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 use core::hash::Hash;
 
-use super::plan::{Plan, count};
+use super::plan::{Origin, Plan, count};
 use super::record::{DeviceRecord, RunFrom, Stamp, Tombstone, UserRecord};
 use super::{Carried, Change, Effect, Refusal, Tally};
 use crate::table::RowId;
@@ -247,47 +247,52 @@ where
             },
             _ => None,
         };
-        let user = match change {
+        let [former, user] = match change {
             Change::DeclareUser { user, .. } | Change::UndeclareUser { user } => {
-                plan.user.map(|record| Entry::User { user, kept: Kept::all_of(&record) })
+                [None, plan.user.map(|record| Entry::User { user, kept: Kept::all_of(&record) })]
             }
-            _ => self.changed_user(change, &plan),
+            _ => self.changed_users(change, &plan),
         };
         let (before, after) = (self.totals(), Totals::of(&plan));
         // An event's own entry says that there was a run.
         let is_said = matches!(device, Some(Entry::Device(_)))
             && Totals { last_run: before.last_run, ..after } == before;
         let totals = (before != after && !is_said).then_some(Entry::Totals(after));
-        Ok((plan.effect, [device, user, totals].into_iter().flatten()))
+        // A former user's row goes before another's comes, and is kept before its device goes.
+        Ok((plan.effect, [former, device, user, totals].into_iter().flatten()))
     }
 
-    /// The user whose carried counts a change of a device alters: retired, or back from that.
-    fn changed_user<'t>(
+    /// The user whose carried counts a change of a device alters, because it is retired or back
+    /// from that: the user it leaves, or the one who has it now.
+    fn changed_users<'t>(
         &'t self,
         change: &'t Change<D, U>,
         plan: &Plan,
-    ) -> Option<Entry<&'t D, &'t U>> {
-        let left = plan.left.and_then(|(row, after)| Some((self.users.get(row)?, after)));
-        let joined = match change {
+    ) -> [Option<Entry<&'t D, &'t U>>; 2] {
+        let entry = |row: Option<RowId>, after: &UserRecord| {
+            let (user, before) = self.users.get(row?)?;
+            let kept = Kept::all_of(after);
+            (Kept::all_of(before) != kept).then_some(Entry::User { user, kept })
+        };
+        let former = plan.left.and_then(|(row, after)| entry(Some(row), &after));
+        let user = match change {
             Change::Event(Event { user: Some(user), .. }) => {
-                let known = self.users.find(user).and_then(|row| self.users.get(row));
-                known.zip(plan.user)
+                plan.user.and_then(|after| entry(self.users.find(user), &after))
             }
             _ => None,
         };
-        [left, joined].into_iter().flatten().find_map(|((user, before), after)| {
-            let kept = Kept::all_of(&after);
-            (Kept::all_of(before) != kept).then_some(Entry::User { user, kept })
-        })
+        [former, user]
     }
 
     /// Takes one entry in, as it was written: what is recorded of the device is replaced unless it
     /// is later, what is kept of a user or of the summary is replaced. Restoring all entries of a
     /// tally into an empty one gives an equal tally, on any capacity that fits. Entries that were
-    /// written one after the other may be restored twice, from any of them on.
+    /// written one after the other may be restored twice, from any of them on: while there is room
+    /// and no counter is near its limit, all counts come out the same, but a tombstone may then miss
+    /// its user or have one that it had lost.
     ///
     /// [`Entry::Totals`] completes a restore: until then, users of retired devices may have rows
-    /// that nothing keeps.
+    /// that nothing keeps, and only then it is seen whether every counter is within its limit.
     ///
     /// # Errors
     ///
@@ -330,41 +335,16 @@ where
     }
 
     fn restore_device(&mut self, event: &Event<D, U>) -> Result<(), Refusal> {
-        let row = self.forget_retirement(&event.device, |tally, record| {
-            let order = Stamp::new(event.at, event.state).cmp(&record.recorded());
-            order.then_with(|| event.user.as_ref().cmp(&tally.user_of(record)))
-        });
-        let plan = self.plan_event(row, event)?;
+        let row = self.devices.find(&event.device);
+        let plan = self.plan_event(row, event, Origin::Restored)?;
         self.carry_out_event(event, &plan);
         Ok(())
     }
 
     fn restore_removal(&mut self, device: &D, at: DateTime) -> Result<(), Refusal> {
-        let at = DeviceRecord::removed(at).recorded();
-        self.forget_retirement(device, |_, record| at.cmp(&record.recorded()));
-        let change = Change::Remove { device: device.clone(), at: at.at() };
-        let plan = self.plan(&change)?;
-        self.carry_out(&change, &plan);
+        let plan = self.plan_removal(device, at, Origin::Restored)?;
+        self.carry_out(&Change::Remove { device: device.clone(), at }, &plan);
         Ok(())
-    }
-
-    /// A retired device's carried counts are entries of their own, so when something later is
-    /// restored, nothing is taken back for it.
-    fn forget_retirement(
-        &mut self,
-        device: &D,
-        order: impl Fn(&Self, &DeviceRecord) -> Ordering,
-    ) -> Option<RowId> {
-        let row = self.devices.find(device)?;
-        let (_, record) = self.devices.get(row)?;
-        if let Some(Tombstone::Retired { .. }) = record.tombstone()
-            && order(self, record) == Ordering::Greater
-        {
-            // The same, as of a removed device: there is nothing to take back then.
-            let before = DeviceRecord::removed(DateTime::MIN);
-            self.rebury(row, before);
-        }
-        Some(row)
     }
 
     fn restore_retirement(
@@ -412,8 +392,6 @@ where
     fn restore_user(&mut self, user: &U, kept: &Kept) -> Result<(), Refusal> {
         let known = self.users.find(user);
         let mut record = self.user_record(known);
-        let fits = kept.carried.checked_add(&record.live());
-        fits.map_err(|error| Refusal::UserOverflow(error.of(Counted::Devices)))?;
         record.set_carried(kept.carried);
         record.set_carried_update(kept.last_update);
         record.declared = kept.declared;
@@ -422,7 +400,6 @@ where
         }
         let mut plan = Plan::none(self, Effect::Applied { before: None });
         plan.summary.users.shift((self.user_record(known).state(), record.state()));
-        plan.summary.users.check(Counted::Users)?;
         plan.user = Some(record);
         self.carry_out(&Change::UndeclareUser { user: user.clone() }, &plan);
         Ok(())

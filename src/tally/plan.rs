@@ -25,6 +25,15 @@ pub(super) struct Plan {
     pub(super) user: Option<UserRecord>,
 }
 
+/// Where an event or removal comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Reported,
+    /// From an entry. What was carried for the device is an entry of its own, so nothing is taken
+    /// back for it; and between the entries of one change a counter may be one above its limit.
+    Restored,
+}
+
 /// What becomes of a device.
 #[derive(Clone, Copy)]
 pub(super) enum DevicePlan {
@@ -64,6 +73,7 @@ where
         &self,
         row: Option<RowId>,
         event: &Event<D, U>,
+        origin: Origin,
     ) -> Result<Plan, Refusal> {
         let mut plan = Plan::none(self, Effect::Applied { before: None });
         plan.summary.ran(event.at);
@@ -80,13 +90,15 @@ where
             if !plan.effect.is_applied() {
                 return Ok(plan);
             }
-            self.plan_leaving(&mut plan, record);
+            self.plan_leaving(&mut plan, record, origin);
         }
 
         let state = stamp.counted(self.run_from);
         plan.device = DevicePlan::Row(stamp);
         plan.summary.devices.enter(state);
-        plan.summary.devices.check(Counted::Devices)?;
+        if origin == Origin::Reported {
+            plan.summary.devices.check(Counted::Devices)?;
+        }
         if !record.is_some_and(DeviceRecord::is_live) && self.is_full() {
             return Err(Refusal::DevicesFull { capacity: self.live });
         }
@@ -104,7 +116,7 @@ where
                 }
             }
             joined.shift((None, Some(state)));
-            if !joined.fits(state) {
+            if origin == Origin::Reported && !joined.fits(state) {
                 let counter = OutOfRange { state }.of(Counted::Devices);
                 return Err(Refusal::UserOverflow(counter));
             }
@@ -114,12 +126,17 @@ where
             plan.summary.users.shift((self.user_record(to).state(), joined.state()));
             plan.user = Some(joined);
         }
-        self.plan_left(&mut plan)?;
+        self.plan_left(&mut plan, origin)?;
         Ok(plan)
     }
 
     /// A device is removed.
-    pub(super) fn plan_removal(&self, device: &D, at: DateTime) -> Result<Plan, Refusal> {
+    pub(super) fn plan_removal(
+        &self,
+        device: &D,
+        at: DateTime,
+        origin: Origin,
+    ) -> Result<Plan, Refusal> {
         let tombstone = DeviceRecord::removed(at);
         let mut plan = Plan::none(self, Effect::Applied { before: None });
         let row = self.devices.find(device);
@@ -134,14 +151,14 @@ where
             if !plan.effect.is_applied() {
                 return Ok(plan);
             }
-            self.plan_leaving(&mut plan, record);
+            self.plan_leaving(&mut plan, record, origin);
         } else if self.is_full() {
             // There is no row to remember it in.
             plan.effect = Effect::Unknown;
             return Ok(plan);
         }
         plan.device = DevicePlan::Tombstone(tombstone);
-        self.plan_left(&mut plan)?;
+        self.plan_left(&mut plan, origin)?;
         Ok(plan)
     }
 
@@ -159,7 +176,7 @@ where
         plan.carried.devices.enter(state);
         plan.left = record.user.map(|row| {
             let mut left = self.user_record(Some(row));
-            left.carry(state, stamp.at());
+            left.carry(state, self.carried_update_with(&left, stamp.at()));
             (row, left)
         });
         plan
@@ -167,11 +184,13 @@ where
 
     /// What was counted for a device no longer is: live, or carried since it was retired.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn plan_leaving(&self, plan: &mut Plan, record: &DeviceRecord) {
+    fn plan_leaving(&self, plan: &mut Plan, record: &DeviceRecord, origin: Origin) {
         let (state, is_live) = match record.tombstone() {
             None => (record.stamp.counted(self.run_from), true),
-            Some(Tombstone::Retired { counted }) => (counted, false),
             Some(Tombstone::Removed) => return,
+            // What is carried for it is an entry of its own.
+            Some(Tombstone::Retired { .. }) if origin == Origin::Restored => return,
+            Some(Tombstone::Retired { counted }) => (counted, false),
         };
         if let Some(row) = record.user {
             let mut left = self.user_record(Some(row));
@@ -196,11 +215,14 @@ where
 
     /// The change of run state of the user who is left, and the limits of the users' counters.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn plan_left(&self, plan: &mut Plan) -> Result<(), Refusal> {
+    fn plan_left(&self, plan: &mut Plan, origin: Origin) -> Result<(), Refusal> {
         if let Some((row, left)) = plan.left {
             plan.summary.users.shift((self.user_record(Some(row)).state(), left.state()));
         }
-        Ok(plan.summary.users.check(Counted::Users)?)
+        if origin == Origin::Reported {
+            plan.summary.users.check(Counted::Users)?;
+        }
+        Ok(())
     }
 
     /// Makes a change as planned. Nothing refuses here.

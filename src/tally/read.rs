@@ -414,6 +414,15 @@ where
         self.chain(record.first).map(|(_, _, device)| device.stamp.at()).max()
     }
 
+    /// The last update that is carried once a device of this instant is retired. Of two at one
+    /// instant the one that is shown before, so that a read shows the same afterwards.
+    pub(super) fn carried_update_with(&self, record: &UserRecord, at: DateTime) -> DateTime {
+        match record.carried_update() {
+            Some(carried) if carried.ticks() >= at.ticks() => carried,
+            _ => self.latest_of(record).filter(|it| it.ticks() == at.ticks()).unwrap_or(at),
+        }
+    }
+
     fn user_view<'a>(&'a self, user: &'a U, record: &UserRecord) -> UserRow<'a, U> {
         UserRow {
             user,

@@ -263,12 +263,12 @@ impl UserRecord {
 
     /// One of the user's devices is retired, which counts in `state`. It moves from live to
     /// carried, so what is reported stays.
-    pub(super) fn carry(&mut self, state: RunState, at: DateTime) {
+    pub(super) fn carry(&mut self, state: RunState, last_update: DateTime) {
         self.shift((Some(state), None));
         let mut carried = self.carried;
         carried.enter(state);
         self.set_carried(carried);
-        self.set_carried_update(self.carried_update().max(Some(at)));
+        self.set_carried_update(Some(last_update));
         self.linked = true;
     }
 
