@@ -54,7 +54,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         let mut answer = Answer::new(buffer);
         // A refusal is an answer, too.
         let _ = self.try_answer(request, settings, &mut answer);
-        answer.finish()
+        Reply { change: answer.change.take(), response: answer.response() }
     }
 
     /// Answers a request and commits what it changes: for those who keep nothing durable.
@@ -74,14 +74,16 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         settings: &Settings<'_>,
         buffer: &'b mut [u8],
     ) -> Response<'b> {
-        let Reply { response, change } = self.answer(request, settings, buffer);
-        match change.map(|change| self.commit(&change)) {
-            None | Some(Ok(_)) => response,
+        let mut answer = Answer::new(buffer);
+        let _ = self.try_answer(request, settings, &mut answer);
+        match answer.change.as_ref().map(|change| self.commit(change)) {
+            None | Some(Ok(_)) => answer.response(),
             // What the store checked a moment ago it does not refuse.
             Some(Err(_)) => Response { status: 409, content_type: None, allow: None, body: b"" },
         }
     }
 
+    #[inline(never)]
     fn try_answer<'r>(
         &self,
         request: &Request<'r>,

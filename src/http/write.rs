@@ -29,20 +29,18 @@ fn must_be(
     answer.require(is_same, &Problem::Mismatch { property })
 }
 
-/// A change that the roll-out's tally takes becomes the answer's.
+/// The answer's change, if the roll-out's tally takes it. It is put there first and checked there:
+/// it is too large to be handed on.
 #[inline(never)]
-fn plan<const DEVICES: usize, const USERS: usize>(
+fn check<const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
-    change: Change<Uuid, Upn>,
     answer: &mut Answer<'_, '_>,
 ) -> Result<Effect, Refused> {
-    match rollout.check(&change) {
-        Ok(effect) => {
-            answer.change = Some(StoreChange::new(rollout.id(), change));
-            Ok(effect)
-        }
-        Err(refusal) => Err(answer.refuse(&Problem::Refused(refusal))),
-    }
+    let checked = match &answer.change {
+        Some(change) => rollout.check(&change.change),
+        None => Ok(Effect::Unknown),
+    };
+    checked.map_err(|refusal| answer.refuse(&Problem::Refused(refusal)))
 }
 
 /// `POST {H}/runSummary` of a configuration that is not known yet.
@@ -54,8 +52,8 @@ pub(super) fn create_summary(
 ) -> Result<(), Refused> {
     let update = decoded(RunSummaryUpdate::decode(body), answer)?;
     let summary = summary_of(id, &update, None, answer)?;
-    let change = StoreChange::new(id, Change::Declare(summary));
-    answer.change = Some(StoreChange { creates: true, ..change });
+    let change = answer.change.insert(StoreChange::new(id, Change::Declare(summary)));
+    change.creates = true;
     answer.done(201)
 }
 
@@ -71,10 +69,9 @@ pub(super) fn declare_summary<const DEVICES: usize, const USERS: usize>(
     answer.require(!(creates && rollout.is_declared()), &Problem::Declared(Thing::Summary))?;
     let before = (!creates).then_some(rollout.tally().summary());
     let summary = summary_of(rollout.id(), &update, before, answer)?;
-    let _ = plan(rollout, Change::Declare(summary), answer)?;
-    if let Some(change) = &mut answer.change {
-        change.creates = creates;
-    }
+    let change = Change::Declare(summary);
+    answer.change.insert(StoreChange::new(rollout.id(), change)).creates = creates;
+    let _ = check(rollout, answer)?;
     answer.done(if creates { 201 } else { 200 })
 }
 
@@ -113,7 +110,9 @@ pub(super) fn declare_script_summary<const DEVICES: usize, const USERS: usize>(
     let (success, error) = (written.success_users, written.error_users);
     let live = tally.live(Counted::Users);
     let users = total(Counted::Users, &now.users, &live, success, error, answer)?;
-    let _ = plan(rollout, Change::Declare(Summary { devices, users, ..*now }), answer)?;
+    let change = Change::Declare(Summary { devices, users, ..*now });
+    answer.change = Some(StoreChange::new(rollout.id(), change));
+    let _ = check(rollout, answer)?;
     answer.done(204)
 }
 
@@ -193,10 +192,10 @@ fn declare_configuration_user<'r, const DEVICES: usize, const USERS: usize>(
     answer.fits()?;
 
     let (devices, last_update) = (state.devices, Some(state.last_update));
-    let _ = plan(rollout, Change::DeclareUser { user, devices, last_update }, answer)?;
-    if let Some(change) = &mut answer.change {
-        change.names = NamesUpdate { email: update.email, name: update.name };
-    }
+    let change = Change::DeclareUser { user, devices, last_update };
+    answer.change.insert(StoreChange::new(rollout.id(), change)).names =
+        NamesUpdate { email: update.email, name: update.name };
+    let _ = check(rollout, answer)?;
     answer.done(if known.is_none() { 201 } else { 200 })
 }
 
@@ -220,7 +219,8 @@ fn declare_script_user<const DEVICES: usize, const USERS: usize>(
     answer.body.resource(&state, Select::ALL);
     answer.fits()?;
     let change = Change::DeclareUser { user: state.upn, devices, last_update: None };
-    let _ = plan(rollout, change, answer)?;
+    answer.change = Some(StoreChange::new(rollout.id(), change));
+    let _ = check(rollout, answer)?;
     answer.done(201)
 }
 
@@ -232,7 +232,8 @@ pub(super) fn undeclare_user<const DEVICES: usize, const USERS: usize>(
     answer: &mut Answer<'_, '_>,
 ) -> Result<(), Refused> {
     let change = Change::UndeclareUser { user: user.clone().folded() };
-    if plan(rollout, change, answer)? == Effect::Unknown {
+    answer.change = Some(StoreChange::new(rollout.id(), change));
+    if check(rollout, answer)? == Effect::Unknown {
         answer.change = None;
     }
     answer.done(204)
@@ -251,7 +252,8 @@ pub(super) fn report<const DEVICES: usize, const USERS: usize>(
         Kind::Script => script_event(rollout, user, body, settings, answer)?,
     };
     let device = event.device;
-    let effect = plan(rollout, Change::Event(event), answer)?;
+    answer.change = Some(StoreChange::new(rollout.id(), Change::Event(event)));
+    let effect = check(rollout, answer)?;
     if !effect.is_applied() {
         show_recorded(rollout, device, answer)?;
     }
@@ -312,13 +314,11 @@ fn show_recorded<const DEVICES: usize, const USERS: usize>(
         Change::Event(event) => rollout.tally().moves_last_run(event.at),
         _ => false,
     });
-    let change = answer.change.take().filter(|_| moves_last_run);
+    if !moves_last_run {
+        answer.change = None;
+    }
     let recorded = match rollout.tally().tombstone(&device) {
-        Some(Entry::Removed { at, .. }) => {
-            let refused = answer.refuse(&Problem::Removed(at));
-            answer.change = change;
-            return Err(refused);
-        }
+        Some(Entry::Removed { at, .. }) => return Err(answer.refuse(&Problem::Removed(at))),
         Some(Entry::Retired { event, .. }) => Some(event),
         _ => rollout.tally().device(&device),
     };
@@ -326,7 +326,6 @@ fn show_recorded<const DEVICES: usize, const USERS: usize>(
         answer.body.truncate(0);
         resources::write_device(rollout, &recorded, Select::ALL, &mut answer.body);
     }
-    answer.change = change;
     Ok(())
 }
 
@@ -346,6 +345,8 @@ pub(super) fn remove<const DEVICES: usize, const USERS: usize>(
     let recorded = answer.found(recorded, &Problem::NotFound(Thing::Device, device))?;
     let now = settings.clock.map(|clock| clock.now).filter(|now| now.ticks() > recorded.ticks());
     let at = now.unwrap_or(recorded);
-    let _ = plan(rollout, Change::Remove { device, at }, answer)?;
+    let change = Change::Remove { device, at };
+    answer.change = Some(StoreChange::new(rollout.id(), change));
+    let _ = check(rollout, answer)?;
     answer.done(204)
 }

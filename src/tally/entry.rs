@@ -234,7 +234,8 @@ where
         &'t self,
         change: &'t Change<D, U>,
     ) -> Result<(Effect, impl Iterator<Item = Entry<&'t D, &'t U>> + Clone), Refusal> {
-        let plan = self.plan(change)?;
+        let mut plan = Plan::new(self);
+        self.plan(change, &mut plan)?;
         let device = match change {
             _ if matches!(plan.device, super::plan::DevicePlan::Unchanged) => None,
             Change::Event(event) => Some(Entry::Device(event.as_ref())),
@@ -318,7 +319,7 @@ where
     }
 
     fn totals(&self) -> Totals {
-        Totals::of(&Plan::none(self, Effect::Unknown))
+        Totals::of(&Plan::new(self))
     }
 
     pub(super) fn entry_of<'t>(
@@ -336,14 +337,16 @@ where
 
     fn restore_device(&mut self, event: &Event<D, U>) -> Result<(), Refusal> {
         let row = self.devices.find(&event.device);
-        let plan = self.plan_event(row, event, Origin::Restored)?;
+        let mut plan = Plan::new(self);
+        self.plan_event(row, event, Origin::Restored, &mut plan)?;
         self.carry_out_event(event, &plan);
         Ok(())
     }
 
     fn restore_removal(&mut self, device: &D, at: DateTime) -> Result<(), Refusal> {
-        let plan = self.plan_removal(device, at, Origin::Restored)?;
-        self.carry_out(&Change::Remove { device: device.clone(), at }, &plan);
+        let mut plan = Plan::new(self);
+        self.plan_removal(device, at, Origin::Restored, &mut plan)?;
+        self.bury(device, &plan);
         Ok(())
     }
 
@@ -398,10 +401,10 @@ where
         if known.is_none() && record.is_kept() && self.users.is_full() {
             return Err(Refusal::UsersFull { capacity: self.users.len() });
         }
-        let mut plan = Plan::none(self, Effect::Applied { before: None });
+        let mut plan = Plan::new(self);
         plan.summary.users.shift((self.user_record(known).state(), record.state()));
         plan.user = Some(record);
-        self.carry_out(&Change::UndeclareUser { user: user.clone() }, &plan);
+        self.put_user(user, &plan);
         Ok(())
     }
 
