@@ -95,6 +95,7 @@
 //! After an error, every count is what it was.
 
 mod answer;
+mod configuration;
 mod cursor;
 mod list;
 mod problem;
@@ -103,6 +104,7 @@ mod resources;
 mod respond;
 mod route;
 mod rows;
+mod script;
 mod settings;
 mod uri;
 mod write;

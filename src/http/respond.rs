@@ -5,17 +5,20 @@ use core::iter;
 use uuid::Uuid;
 
 use super::answer::{Answer, Refused};
+use super::configuration::Configuration;
 use super::list::Page;
 use super::problem::{Problem, Thing};
 use super::query::Query;
+use super::resources::Resources;
 use super::route::{Method, Pick, Route, Target};
 use super::rows::{DeviceRows, Rows, UserRows};
+use super::script::Script;
 use super::settings::token;
 use super::uri::{halves, next_part};
-use super::{Access, Reply, Request, Response, Settings, resources, write};
+use super::{Access, Reply, Request, Response, Settings, configuration, write};
 use crate::DeviceHandle;
 use crate::graph::{Upn, user_state_id};
-use crate::store::{Rollout, Store};
+use crate::store::{Kind, Rollout, Store};
 
 impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, const USERS: usize>
     Store<CONFIGURATIONS, SCRIPTS, DEVICES, USERS>
@@ -91,14 +94,21 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         answer: &mut Answer<'_, 'r>,
     ) -> Result<(), Refused> {
         let (route, method) = admit(request, settings, answer)?;
+        // Where there is room for one kind only, nothing of the other is linked.
+        let resources: &dyn Resources<DEVICES, USERS> = match route.rollout.kind {
+            Kind::Script if SCRIPTS > 0 => &Script,
+            _ => &Configuration,
+        };
         match self.get(route.rollout) {
-            Some(rollout) => respond(&rollout, &route, method, request, settings, answer),
+            Some(rollout) => {
+                respond(resources, &rollout, &route, method, request, settings, answer)
+            }
             // Creating its summary makes a configuration known.
             None if matches!((method, route.target), (Method::Post, Target::Summary)) => {
                 if let Err(full) = self.check_room(route.rollout.kind) {
                     return Err(answer.refuse(&Problem::StoreFull(full)));
                 }
-                write::create_summary(route.rollout, request.body, answer)
+                configuration::create_summary(route.rollout, request.body, answer)
             }
             None => {
                 let thing = Thing::Rollout(route.rollout.kind);
@@ -109,6 +119,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
 }
 
 fn respond<'r, const DEVICES: usize, const USERS: usize>(
+    resources: &dyn Resources<DEVICES, USERS>,
     rollout: &Rollout<'_, DEVICES, USERS>,
     route: &Route,
     method: Method,
@@ -118,20 +129,25 @@ fn respond<'r, const DEVICES: usize, const USERS: usize>(
 ) -> Result<(), Refused> {
     let body = request.body;
     match (method, route.target) {
-        (Method::Get, _) => get(rollout, route, request, settings, answer),
-        (Method::Post, Target::Summary) => write::declare_summary(rollout, body, true, answer),
-        (Method::Patch, Target::Summary) => write::declare_summary(rollout, body, false, answer),
-        (Method::Post, Target::SummaryRef) => write::declare_script_summary(rollout, body, answer),
-        (Method::Post, Target::Users(_)) => write::declare_user(rollout, None, body, answer),
+        (Method::Get, _) => get(resources, rollout, route, request, settings, answer),
+        (Method::Post, Target::Summary | Target::SummaryRef) => {
+            write::declare_summary(resources, rollout, body, true, answer)
+        }
+        (Method::Patch, Target::Summary) => {
+            write::declare_summary(resources, rollout, body, false, answer)
+        }
+        (Method::Post, Target::Users(_)) => {
+            write::declare_user(resources, rollout, None, body, answer)
+        }
         (Method::Patch, Target::Users(Pick::One(user))) => {
             let row = user_of(rollout, user, answer)?.0;
-            write::declare_user(rollout, Some(row), body, answer)
+            write::declare_user(resources, rollout, Some(row), body, answer)
         }
         (Method::Post, Target::UserDevices(user, _)) => {
             let user = user_of(rollout, user, answer)?.1;
-            write::report(rollout, Some(user), body, settings, answer)
+            write::report(resources, rollout, Some(user), body, settings, answer)
         }
-        (Method::Post, _) => write::report(rollout, None, body, settings, answer),
+        (Method::Post, _) => write::report(resources, rollout, None, body, settings, answer),
         (Method::Delete, Target::Users(Pick::One(user))) => {
             let user = user_of(rollout, user, answer)?.1;
             write::undeclare_user(rollout, user, answer)
@@ -145,20 +161,21 @@ fn respond<'r, const DEVICES: usize, const USERS: usize>(
 
 #[inline(never)]
 fn get<const DEVICES: usize, const USERS: usize>(
+    resources: &dyn Resources<DEVICES, USERS>,
     rollout: &Rollout<'_, DEVICES, USERS>,
     route: &Route,
     request: &Request<'_>,
     settings: &Settings<'_>,
     answer: &mut Answer<'_, '_>,
 ) -> Result<(), Refused> {
-    let shapes = resources::shapes(rollout.id().kind);
+    let shapes = resources.shapes();
     let (shape, pick, user) = match route.target {
         Target::Summary | Target::SummaryRef => {
             let select = Query::parse(request.query, shapes.summary, false);
             let select = select.map_err(|problem| answer.refuse(&problem))?.select;
             let (before, after) = if settings.bare { ("", "") } else { ("{\"value\":", "}") };
             answer.body.raw(before);
-            resources::write_summary(rollout, select, &mut answer.body);
+            resources.write_summary(rollout, select, &mut answer.body);
             answer.body.raw(after);
             return answer.fits();
         }
@@ -171,8 +188,8 @@ fn get<const DEVICES: usize, const USERS: usize>(
     let is_list = !matches!(pick, Pick::One(_));
     let query = Query::parse(request.query, shape, is_list);
     let query = query.map_err(|problem| answer.refuse(&problem))?;
-    let devices = DeviceRows { rollout, user, select: query.select };
-    let users = UserRows { rollout, select: query.select };
+    let devices = DeviceRows { resources, rollout, user, select: query.select };
+    let users = UserRows { resources, rollout, select: query.select };
     let is_users = matches!(route.target, Target::Users(_));
     let rows: &dyn Rows = if is_users { &users } else { &devices };
     match pick {

@@ -43,7 +43,7 @@ pub use rollout::{Kind, Names, Rollout, RolloutId};
 use rollout::{Slot, SlotMut, check_errors};
 
 use crate::graph::{Text, Upn};
-use crate::{Change, Effect, Refusal, Tally};
+use crate::{Change, Effect, Tally};
 
 /// Hardware configurations and management scripts by their ids.
 ///
@@ -259,7 +259,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
             None if change.creates => {
                 self.check_room(change.rollout.kind)?;
                 if let Change::Declare(written) = &change.change {
-                    check_errors(change.rollout.kind, written).map_err(Refusal::from)?;
+                    check_errors(change.rollout.kind, written)?;
                 }
                 Ok(Effect::Applied { before: None })
             }

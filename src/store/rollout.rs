@@ -212,19 +212,20 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
 
     /// What a change of the tally would come to.
     pub(crate) fn check(&self, change: &Change<Uuid, Upn>) -> Result<Effect, Refusal> {
-        let (effect, summary) = self.tally.preview(change)?;
-        check_errors(self.id.kind, &summary)?;
-        Ok(effect)
+        let kind = self.id.kind;
+        self.tally.check_with(change, |summary| check_errors(kind, summary))
     }
 }
 
-/// Refuses totals of a script whose fail and script error, which the wire shows as one counter,
-/// would together pass that counter's limit.
-pub(super) fn check_errors(kind: Kind, summary: &Summary) -> Result<(), Overflow> {
-    let state = RunState::ScriptError;
+/// Whether a script's error on the wire stays within its limit.
+pub(super) fn check_errors(kind: Kind, summary: &Summary) -> Result<(), Refusal> {
+    if kind == Kind::Configuration {
+        return Ok(());
+    }
     for (of, counts) in [(Counted::Devices, &summary.devices), (Counted::Users, &summary.users)] {
-        if kind == Kind::Script && errors(counts) > u64::from(Counts::MAX) {
-            return Err(Overflow(Counter { of, state }));
+        if errors(counts) > u64::from(Counts::MAX) {
+            let state = RunState::ScriptError;
+            return Err(Overflow(Counter { of, state }).into());
         }
     }
     Ok(())

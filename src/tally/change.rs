@@ -142,12 +142,17 @@ where
         Ok(plan.effect)
     }
 
-    /// What a change would come to, and the summary afterwards.
+    /// [`check`](Self::check), with another word on the summary afterwards.
     #[cfg(feature = "graph")]
-    pub(crate) fn preview(&self, change: &Change<D, U>) -> Result<(Effect, Summary), Refusal> {
+    pub(crate) fn check_with(
+        &self,
+        change: &Change<D, U>,
+        judge: impl FnOnce(&Summary) -> Result<(), Refusal>,
+    ) -> Result<Effect, Refusal> {
         let mut plan = Plan::new(self);
         self.plan(change, &mut plan)?;
-        Ok((plan.effect, plan.summary))
+        judge(&plan.summary)?;
+        Ok(plan.effect)
     }
 
     /// True if an event of that time moves the last run.

@@ -14,6 +14,7 @@ where
     U: Clone + Ord + Hash,
 {
     /// Reported totals: what is carried is the difference to what is live.
+    #[inline(never)]
     pub(super) fn plan_declaration(
         &self,
         written: &Summary,
@@ -59,6 +60,7 @@ where
     }
 
     /// Nothing of a user is declared or carried any more.
+    #[inline(never)]
     pub(super) fn plan_user_undeclaration(&self, user: &U, plan: &mut Plan) -> Result<(), Refusal> {
         let known = self.users.find(user);
         let mut record = self.user_record(known);
@@ -77,6 +79,7 @@ where
     }
 
     /// Devices recorded before an instant count as pending.
+    #[inline(never)]
     pub(super) fn plan_run_from(&self, at: DateTime, plan: &mut Plan) -> Result<(), Refusal> {
         let run_from = RunFrom::new(at);
         if run_from <= self.run_from {

@@ -130,6 +130,7 @@ where
     }
 
     /// A device is removed.
+    #[inline(never)]
     pub(super) fn plan_removal(
         &self,
         device: &D,
@@ -161,6 +162,7 @@ where
     }
 
     /// A device's count moves from live to carried.
+    #[inline(never)]
     pub(super) fn plan_retirement(&self, device: &D, plan: &mut Plan) {
         plan.effect = Effect::Unknown;
         let row = self.devices.find(device);

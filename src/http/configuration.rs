@@ -1,0 +1,193 @@
+//! The resources of a hardware configuration.
+
+use uuid::Uuid;
+
+use super::Settings;
+use super::answer::{Answer, Refused};
+use super::cursor::Cursor;
+use super::problem::Problem;
+use super::resources::{Resources, Shapes};
+use super::write::{counted, decoded, must_be, received};
+use crate::graph::shape::Select;
+use crate::graph::{
+    DeviceState, Error, RunSummary, RunSummaryUpdate, Text, Upn, UserState, UserStateUpdate,
+    device_state, run_summary, summary_id, user_state, user_state_id,
+};
+use crate::store::{Kind, NamesUpdate, Rollout, RolloutId, StoreChange};
+use crate::{Change, Event, RunState, Summary, UserRow};
+
+pub(super) struct Configuration;
+
+impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Configuration {
+    fn shapes(&self) -> Shapes {
+        Shapes {
+            summary: &run_summary::SHAPE,
+            device: &device_state::SHAPE,
+            user: &user_state::SHAPE,
+        }
+    }
+
+    fn write_summary(
+        &self,
+        rollout: &Rollout<'_, DEVICES, USERS>,
+        select: Select,
+        body: &mut Cursor<'_>,
+    ) {
+        let (id, summary) = (summary_id(&rollout.id().id), *rollout.tally().summary());
+        body.resource(&RunSummary { id: Some(id), summary }, select);
+    }
+
+    fn write_device(
+        &self,
+        recorded: &Event<&Uuid, &Upn>,
+        state: RunState,
+        select: Select,
+        body: &mut Cursor<'_>,
+    ) {
+        let row = DeviceState::row(*recorded.device, recorded.user, state, recorded.at);
+        body.resource(&row, select);
+    }
+
+    fn write_user(
+        &self,
+        rollout: &Rollout<'_, DEVICES, USERS>,
+        user: &UserRow<'_, Upn>,
+        select: Select,
+        body: &mut Cursor<'_>,
+    ) {
+        let names = rollout.names(user.user);
+        // A row has devices, or it was declared; either brings a last update.
+        let Some(last_update) = user.last_update else { return };
+        let state = UserState {
+            id: Some(user_state_id(&rollout.id().id, user.user)),
+            upn: user.user.into(),
+            email: names.email.as_ref().map(Text::from),
+            name: names.name.as_ref().map(Text::from),
+            last_update,
+            devices: user.reported(),
+        };
+        body.resource(&state, select);
+    }
+
+    fn declare_summary(
+        &self,
+        rollout: &Rollout<'_, DEVICES, USERS>,
+        body: &[u8],
+        creates: bool,
+        answer: &mut Answer<'_, '_>,
+    ) -> Result<u16, Refused> {
+        let update = decoded(RunSummaryUpdate::decode(body), answer)?;
+        answer.require(!(creates && rollout.is_declared()), &Problem::SummaryExists)?;
+        let before = (!creates).then_some(rollout.tally().summary());
+        let summary = summary_of(rollout.id(), &update, before, answer)?;
+        let change = Change::Declare(summary);
+        answer.change.insert(StoreChange::new(rollout.id(), change)).creates = creates;
+        Ok(if creates { 201 } else { 200 })
+    }
+
+    fn declare_user<'r>(
+        &self,
+        rollout: &Rollout<'_, DEVICES, USERS>,
+        known: Option<u16>,
+        body: &'r [u8],
+        answer: &mut Answer<'_, 'r>,
+    ) -> Result<(), Refused> {
+        let update = decoded(UserStateUpdate::decode(body), answer)?;
+        let known = known.and_then(|row| rollout.tally().users_from(row).next());
+        let known = known.map(|(_, user)| user);
+        let user = match (update.upn, known) {
+            (None, Some(known)) => known.user.clone(),
+            (Some(upn), _) => decoded(Upn::try_from(upn), answer)?,
+            (None, None) => return Err(answer.refuse(&Problem::Document(Error::missing("upn")))),
+        };
+        let names = NamesUpdate { email: update.email, name: update.name };
+        let given = update.id;
+        let mut state = match known {
+            None => decoded(update.complete(), answer)?,
+            Some(known) => {
+                let names = rollout.names(known.user);
+                let last_update = update.last_update.or(known.last_update);
+                UserState {
+                    id: None,
+                    upn: update.upn.unwrap_or_else(|| known.user.into()),
+                    email: update.email.unwrap_or(names.email.as_ref().map(Text::from)),
+                    name: update.name.unwrap_or(names.name.as_ref().map(Text::from)),
+                    last_update: answer.found(last_update, &Problem::NoPath)?,
+                    devices: update.devices.apply_to(known.reported()),
+                }
+            }
+        };
+        let key = known.map_or(&user, |known| known.user);
+        let id = user_state_id(&rollout.id().id, key);
+        must_be("id", given.is_none_or(|given| given == id), answer)?;
+        must_be("upn", user == *key, answer)?;
+        let is_declared = known.is_none() && rollout.is_declared_user(&user);
+        answer.require(!is_declared, &Problem::UserExists(Kind::Configuration))?;
+        state.id = Some(id);
+        answer.body.resource(&state, Select::ALL);
+        answer.fits()?;
+
+        let (devices, last_update) = (state.devices, Some(state.last_update));
+        let change = Change::DeclareUser { user, devices, last_update };
+        answer.change.insert(StoreChange::new(rollout.id(), change)).names = names;
+        Ok(())
+    }
+
+    fn report(
+        &self,
+        rollout: &Rollout<'_, DEVICES, USERS>,
+        _user: Option<&Upn>,
+        body: &[u8],
+        settings: &Settings<'_>,
+        answer: &mut Answer<'_, '_>,
+    ) -> Result<Uuid, Refused> {
+        let mut state = decoded(DeviceState::decode(body), answer)?;
+        state.last_update = received(state.last_update, settings);
+        // A report on an older version says nothing about this one.
+        let current = rollout.version();
+        let is_older = |version| current != 0 && version < current;
+        if state.internal_version.is_some_and(is_older) {
+            state.state = RunState::Pending;
+        }
+        let recorded = state.state;
+        state.state = counted(rollout, recorded, state.last_update);
+        answer.body.resource(&state, Select::ALL);
+        answer.fits()?;
+        state.state = recorded;
+        let change = Change::Event(state.event());
+        answer.change = Some(StoreChange::new(rollout.id(), change));
+        Ok(state.id)
+    }
+}
+
+/// `POST {H}/runSummary` of a configuration that is not known yet.
+#[inline(never)]
+pub(super) fn create_summary(
+    id: RolloutId,
+    body: &[u8],
+    answer: &mut Answer<'_, '_>,
+) -> Result<(), Refused> {
+    let update = decoded(RunSummaryUpdate::decode(body), answer)?;
+    let summary = summary_of(id, &update, None, answer)?;
+    let change = answer.change.insert(StoreChange::new(id, Change::Declare(summary)));
+    change.creates = true;
+    answer.done(201)
+}
+
+/// The totals of a body, all of them or on top of those before; written to the answer.
+fn summary_of(
+    id: RolloutId,
+    update: &RunSummaryUpdate,
+    before: Option<&Summary>,
+    answer: &mut Answer<'_, '_>,
+) -> Result<Summary, Refused> {
+    let id = summary_id(&id.id);
+    must_be("id", update.id.is_none_or(|given| given == id), answer)?;
+    let summary = match before {
+        Some(before) => update.apply_to(*before),
+        None => decoded(update.complete(), answer)?.summary,
+    };
+    answer.body.resource(&RunSummary { id: Some(id), summary }, Select::ALL);
+    answer.fits()?;
+    Ok(summary)
+}
