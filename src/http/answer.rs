@@ -6,9 +6,10 @@ use super::problem::Problem;
 use crate::store::StoreChange;
 
 /// An answer being written.
-pub(super) struct Answer<'b, 'r> {
+pub(super) struct Answer<'a, 'b, 'r> {
     pub(super) body: Cursor<'b>,
-    pub(super) change: Option<StoreChange<'r>>,
+    /// The change that the request asks for; borrowed, because it is too large to be moved.
+    pub(super) change: &'a mut Option<StoreChange<'r>>,
     status: u16,
     content_type: Option<&'static str>,
     allow: Option<&'static str>,
@@ -20,10 +21,10 @@ pub(super) struct Refused;
 
 const JSON: Option<&str> = Some("application/json");
 
-impl<'b> Answer<'b, '_> {
-    pub(super) fn new(buffer: &'b mut [u8]) -> Self {
+impl<'a, 'b, 'r> Answer<'a, 'b, 'r> {
+    pub(super) fn new(buffer: &'b mut [u8], change: &'a mut Option<StoreChange<'r>>) -> Self {
         let body = Cursor::new(buffer);
-        Self { body, change: None, status: 200, content_type: JSON, allow: None }
+        Self { body, change, status: 200, content_type: JSON, allow: None }
     }
 
     /// Makes the answer a refusal.
@@ -36,7 +37,7 @@ impl<'b> Answer<'b, '_> {
         self.allow = problem.allow();
         // A report of a removed device still moves the last run.
         if !matches!(problem, Problem::Removed(_)) {
-            self.change = None;
+            *self.change = None;
         }
         Refused
     }

@@ -74,7 +74,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
         rollout: &Rollout<'_, DEVICES, USERS>,
         body: &[u8],
         creates: bool,
-        answer: &mut Answer<'_, '_>,
+        answer: &mut Answer<'_, '_, '_>,
     ) -> Result<u16, Refused> {
         let update = decoded(RunSummaryUpdate::decode(body), answer)?;
         answer.require(!(creates && rollout.is_declared()), &Problem::SummaryExists)?;
@@ -90,47 +90,11 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
         rollout: &Rollout<'_, DEVICES, USERS>,
         known: Option<u16>,
         body: &'r [u8],
-        answer: &mut Answer<'_, 'r>,
+        answer: &mut Answer<'_, '_, 'r>,
     ) -> Result<(), Refused> {
         let update = decoded(UserStateUpdate::decode(body), answer)?;
         let known = known.and_then(|row| rollout.tally().users_from(row).next());
-        let known = known.map(|(_, user)| user);
-        let user = match (update.upn, known) {
-            (None, Some(known)) => known.user.clone(),
-            (Some(upn), _) => decoded(Upn::try_from(upn), answer)?,
-            (None, None) => return Err(answer.refuse(&Problem::Document(Error::missing("upn")))),
-        };
-        let names = NamesUpdate { email: update.email, name: update.name };
-        let given = update.id;
-        let mut state = match known {
-            None => decoded(update.complete(), answer)?,
-            Some(known) => {
-                let names = rollout.names(known.user);
-                let last_update = update.last_update.or(known.last_update);
-                UserState {
-                    id: None,
-                    upn: update.upn.unwrap_or_else(|| known.user.into()),
-                    email: update.email.unwrap_or(names.email.as_ref().map(Text::from)),
-                    name: update.name.unwrap_or(names.name.as_ref().map(Text::from)),
-                    last_update: answer.found(last_update, &Problem::NoPath)?,
-                    devices: update.devices.apply_to(known.reported()),
-                }
-            }
-        };
-        let key = known.map_or(&user, |known| known.user);
-        let id = user_state_id(&rollout.id().id, key);
-        must_be("id", given.is_none_or(|given| given == id), answer)?;
-        must_be("upn", user == *key, answer)?;
-        let is_declared = known.is_none() && rollout.is_declared_user(&user);
-        answer.require(!is_declared, &Problem::UserExists(Kind::Configuration))?;
-        state.id = Some(id);
-        answer.body.resource(&state, Select::ALL);
-        answer.fits()?;
-
-        let (devices, last_update) = (state.devices, Some(state.last_update));
-        let change = Change::DeclareUser { user, devices, last_update };
-        answer.change.insert(StoreChange::new(rollout.id(), change)).names = names;
-        Ok(())
+        put_user(rollout, known.map(|(_, user)| user), &update, answer)
     }
 
     fn report(
@@ -139,25 +103,82 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
         _user: Option<&Upn>,
         body: &[u8],
         settings: &Settings<'_>,
-        answer: &mut Answer<'_, '_>,
+        answer: &mut Answer<'_, '_, '_>,
     ) -> Result<Uuid, Refused> {
-        let mut state = decoded(DeviceState::decode(body), answer)?;
-        state.last_update = received(state.last_update, settings);
-        // A report on an older version says nothing about this one.
-        let current = rollout.version();
-        let is_older = |version| current != 0 && version < current;
-        if state.internal_version.is_some_and(is_older) {
-            state.state = RunState::Pending;
-        }
-        let recorded = state.state;
-        state.state = counted(rollout, recorded, state.last_update);
-        answer.body.resource(&state, Select::ALL);
-        answer.fits()?;
-        state.state = recorded;
-        let change = Change::Event(state.event());
-        answer.change = Some(StoreChange::new(rollout.id(), change));
-        Ok(state.id)
+        let state = decoded(DeviceState::decode(body), answer)?;
+        put_event(rollout, state, settings, answer)
     }
+}
+
+/// Declares a user, with what the body gives on top of what is known.
+// Out of line, like what follows, so that reading the body does not pay for its stack.
+#[inline(never)]
+fn put_user<'r, const DEVICES: usize, const USERS: usize>(
+    rollout: &Rollout<'_, DEVICES, USERS>,
+    known: Option<UserRow<'_, Upn>>,
+    update: &UserStateUpdate<'r>,
+    answer: &mut Answer<'_, '_, 'r>,
+) -> Result<(), Refused> {
+    let user = match (update.upn, known) {
+        (None, Some(known)) => known.user.clone(),
+        (Some(upn), _) => decoded(Upn::try_from(upn), answer)?,
+        (None, None) => return Err(answer.refuse(&Problem::Document(Error::missing("upn")))),
+    };
+    let names = NamesUpdate { email: update.email, name: update.name };
+    let mut state = match known {
+        None => decoded(update.clone().complete(), answer)?,
+        Some(known) => {
+            let names = rollout.names(known.user);
+            let last_update = update.last_update.or(known.last_update);
+            UserState {
+                id: None,
+                upn: update.upn.unwrap_or_else(|| known.user.into()),
+                email: update.email.unwrap_or(names.email.as_ref().map(Text::from)),
+                name: update.name.unwrap_or(names.name.as_ref().map(Text::from)),
+                last_update: answer.found(last_update, &Problem::NoPath)?,
+                devices: update.devices.apply_to(known.reported()),
+            }
+        }
+    };
+    let key = known.map_or(&user, |known| known.user);
+    let id = user_state_id(&rollout.id().id, key);
+    must_be("id", update.id.is_none_or(|given| given == id), answer)?;
+    must_be("upn", user == *key, answer)?;
+    let is_declared = known.is_none() && rollout.is_declared_user(&user);
+    answer.require(!is_declared, &Problem::UserExists(Kind::Configuration))?;
+    state.id = Some(id);
+    answer.body.resource(&state, Select::ALL);
+    answer.fits()?;
+
+    let (devices, last_update) = (state.devices, Some(state.last_update));
+    let change = Change::DeclareUser { user, devices, last_update };
+    answer.change.insert(StoreChange::new(rollout.id(), change)).names = names;
+    Ok(())
+}
+
+/// Applies an event, stamped, and pending if it is on an older version.
+#[inline(never)]
+fn put_event<const DEVICES: usize, const USERS: usize>(
+    rollout: &Rollout<'_, DEVICES, USERS>,
+    mut state: DeviceState<'_>,
+    settings: &Settings<'_>,
+    answer: &mut Answer<'_, '_, '_>,
+) -> Result<Uuid, Refused> {
+    state.last_update = received(state.last_update, settings);
+    // A report on an older version says nothing about this one.
+    let current = rollout.version();
+    let is_older = |version| current != 0 && version < current;
+    if state.internal_version.is_some_and(is_older) {
+        state.state = RunState::Pending;
+    }
+    let recorded = state.state;
+    state.state = counted(rollout, recorded, state.last_update);
+    answer.body.resource(&state, Select::ALL);
+    answer.fits()?;
+    state.state = recorded;
+    let change = Change::Event(state.event());
+    *answer.change = Some(StoreChange::new(rollout.id(), change));
+    Ok(state.id)
 }
 
 /// `POST {H}/runSummary` of a configuration that is not known yet.
@@ -165,7 +186,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
 pub(super) fn create_summary(
     id: RolloutId,
     body: &[u8],
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
     let update = decoded(RunSummaryUpdate::decode(body), answer)?;
     let summary = summary_of(id, &update, None, answer)?;
@@ -179,7 +200,7 @@ fn summary_of(
     id: RolloutId,
     update: &RunSummaryUpdate,
     before: Option<&Summary>,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<Summary, Refused> {
     let id = summary_id(&id.id);
     must_be("id", update.id.is_none_or(|given| given == id), answer)?;

@@ -47,7 +47,7 @@ pub(super) trait Resources<const DEVICES: usize, const USERS: usize> {
         rollout: &Rollout<'_, DEVICES, USERS>,
         body: &[u8],
         creates: bool,
-        answer: &mut Answer<'_, '_>,
+        answer: &mut Answer<'_, '_, '_>,
     ) -> Result<u16, Refused>;
 
     /// Reads a user's totals. `known` is the number of the row of the user that the path names.
@@ -56,7 +56,7 @@ pub(super) trait Resources<const DEVICES: usize, const USERS: usize> {
         rollout: &Rollout<'_, DEVICES, USERS>,
         known: Option<u16>,
         body: &'r [u8],
-        answer: &mut Answer<'_, 'r>,
+        answer: &mut Answer<'_, '_, 'r>,
     ) -> Result<(), Refused>;
 
     /// Reads an event; gives its device. `user` is the one that the path names.
@@ -66,7 +66,7 @@ pub(super) trait Resources<const DEVICES: usize, const USERS: usize> {
         user: Option<&Upn>,
         body: &[u8],
         settings: &Settings<'_>,
-        answer: &mut Answer<'_, '_>,
+        answer: &mut Answer<'_, '_, '_>,
     ) -> Result<Uuid, Refused>;
 }
 

@@ -54,10 +54,11 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         settings: &Settings<'_>,
         buffer: &'b mut [u8],
     ) -> Reply<'b, 'r> {
-        let mut answer = Answer::new(buffer);
+        let mut change = None;
+        let mut answer = Answer::new(buffer, &mut change);
         // A refusal is an answer, too.
         let _ = self.try_answer(request, settings, &mut answer);
-        Reply { change: answer.change.take(), response: answer.response() }
+        Reply { response: answer.response(), change }
     }
 
     /// Answers a request and commits what it changes: for those who keep nothing durable.
@@ -77,10 +78,12 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         settings: &Settings<'_>,
         buffer: &'b mut [u8],
     ) -> Response<'b> {
-        let mut answer = Answer::new(buffer);
+        let mut change = None;
+        let mut answer = Answer::new(buffer, &mut change);
         let _ = self.try_answer(request, settings, &mut answer);
-        match answer.change.as_ref().map(|change| self.commit(change)) {
-            None | Some(Ok(_)) => answer.response(),
+        let response = answer.response();
+        match change.as_ref().map(|change| self.commit(change)) {
+            None | Some(Ok(_)) => response,
             // What the store checked a moment ago it does not refuse.
             Some(Err(_)) => Response { status: 409, content_type: None, allow: None, body: b"" },
         }
@@ -91,7 +94,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         &self,
         request: &Request<'r>,
         settings: &Settings<'_>,
-        answer: &mut Answer<'_, 'r>,
+        answer: &mut Answer<'_, '_, 'r>,
     ) -> Result<(), Refused> {
         let (route, method) = admit(request, settings, answer)?;
         // Where there is room for one kind only, nothing of the other is linked.
@@ -125,7 +128,7 @@ fn respond<'r, const DEVICES: usize, const USERS: usize>(
     method: Method,
     request: &Request<'r>,
     settings: &Settings<'_>,
-    answer: &mut Answer<'_, 'r>,
+    answer: &mut Answer<'_, '_, 'r>,
 ) -> Result<(), Refused> {
     let body = request.body;
     match (method, route.target) {
@@ -166,7 +169,7 @@ fn get<const DEVICES: usize, const USERS: usize>(
     route: &Route,
     request: &Request<'_>,
     settings: &Settings<'_>,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
     let shapes = resources.shapes();
     let (shape, pick, user) = match route.target {
@@ -219,7 +222,7 @@ fn get<const DEVICES: usize, const USERS: usize>(
 fn user_of<'s, const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'s, DEVICES, USERS>,
     id: Uuid,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(u16, &'s Upn), Refused> {
     let space = rollout.id().id;
     let mut users = rollout.tally().user_keys_from(0);
@@ -233,7 +236,7 @@ fn user_of<'s, const DEVICES: usize, const USERS: usize>(
 fn admit(
     request: &Request<'_>,
     settings: &Settings<'_>,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(Route, Method), Refused> {
     let Some(access) = settings.access(request.authorization) else {
         let is_token = token(request.authorization).is_some();

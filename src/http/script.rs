@@ -76,7 +76,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         rollout: &Rollout<'_, DEVICES, USERS>,
         body: &[u8],
         _creates: bool,
-        answer: &mut Answer<'_, '_>,
+        answer: &mut Answer<'_, '_, '_>,
     ) -> Result<u16, Refused> {
         let written = decoded(ScriptRunSummary::decode(body), answer)?;
         let id = summary_id(&rollout.id().id);
@@ -89,7 +89,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         let live = tally.live(Counted::Users);
         let users = total(Counted::Users, &now.users, &live, success, error, answer)?;
         let change = Change::Declare(Summary { devices, users, ..*now });
-        answer.change = Some(StoreChange::new(rollout.id(), change));
+        *answer.change = Some(StoreChange::new(rollout.id(), change));
         Ok(204)
     }
 
@@ -98,7 +98,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         rollout: &Rollout<'_, DEVICES, USERS>,
         _known: Option<u16>,
         body: &'r [u8],
-        answer: &mut Answer<'_, 'r>,
+        answer: &mut Answer<'_, '_, 'r>,
     ) -> Result<(), Refused> {
         let mut state = decoded(ScriptUserState::decode(body), answer)?;
         let id = user_state_id(&rollout.id().id, &state.upn);
@@ -114,7 +114,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         answer.body.resource(&state, Select::ALL);
         answer.fits()?;
         let change = Change::DeclareUser { user: state.upn, devices, last_update: None };
-        answer.change = Some(StoreChange::new(rollout.id(), change));
+        *answer.change = Some(StoreChange::new(rollout.id(), change));
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         user: Option<&Upn>,
         body: &[u8],
         settings: &Settings<'_>,
-        answer: &mut Answer<'_, '_>,
+        answer: &mut Answer<'_, '_, '_>,
     ) -> Result<Uuid, Refused> {
         let mut state = decoded(ScriptDeviceState::decode(body), answer)?;
         state.last_update = received(state.last_update, settings);
@@ -139,7 +139,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
             _ => rollout.tally().device(&state.id)?.user,
         });
         let change = Change::Event(state.event(user));
-        answer.change = Some(StoreChange::new(rollout.id(), change));
+        *answer.change = Some(StoreChange::new(rollout.id(), change));
         Ok(state.id)
     }
 }
@@ -152,7 +152,7 @@ fn total(
     live: &Counts,
     success: u32,
     error: u32,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<Counts, Refused> {
     let (failed, state) = (live[RunState::Fail], RunState::ScriptError);
     let broken = error.checked_sub(failed).filter(|&broken| broken >= live[state]);

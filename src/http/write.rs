@@ -14,7 +14,7 @@ use crate::{Change, DateTime, Effect, Entry, Event, RunState};
 /// The document, or the answer is what is wrong with it.
 pub(super) fn decoded<T>(
     document: Result<T, Error>,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<T, Refused> {
     document.map_err(|error| answer.refuse(&Problem::Document(error)))
 }
@@ -23,7 +23,7 @@ pub(super) fn decoded<T>(
 pub(super) fn must_be(
     property: &'static str,
     is_same: bool,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
     answer.require(is_same, &Problem::Mismatch { property })
 }
@@ -33,7 +33,7 @@ pub(super) fn must_be(
 #[inline(never)]
 fn check<const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<Effect, Refused> {
     let checked = match &answer.change {
         Some(change) => rollout.check(&change.change),
@@ -48,7 +48,7 @@ pub(super) fn declare_summary<const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
     body: &[u8],
     creates: bool,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
     let status = resources.declare_summary(rollout, body, creates, answer)?;
     let _ = check(rollout, answer)?;
@@ -62,7 +62,7 @@ pub(super) fn declare_user<'r, const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
     known: Option<u16>,
     body: &'r [u8],
-    answer: &mut Answer<'_, 'r>,
+    answer: &mut Answer<'_, '_, 'r>,
 ) -> Result<(), Refused> {
     resources.declare_user(rollout, known, body, answer)?;
     let _ = check(rollout, answer)?;
@@ -74,12 +74,12 @@ pub(super) fn declare_user<'r, const DEVICES: usize, const USERS: usize>(
 pub(super) fn undeclare_user<const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
     user: &Upn,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
     let change = Change::UndeclareUser { user: user.clone().folded() };
-    answer.change = Some(StoreChange::new(rollout.id(), change));
+    *answer.change = Some(StoreChange::new(rollout.id(), change));
     if check(rollout, answer)? == Effect::Unknown {
-        answer.change = None;
+        *answer.change = None;
     }
     answer.done(204)
 }
@@ -91,7 +91,7 @@ pub(super) fn report<const DEVICES: usize, const USERS: usize>(
     user: Option<&Upn>,
     body: &[u8],
     settings: &Settings<'_>,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
     let device = resources.report(rollout, user, body, settings, answer)?;
     let effect = check(rollout, answer)?;
@@ -121,14 +121,14 @@ fn show_recorded<const DEVICES: usize, const USERS: usize>(
     resources: &dyn Resources<DEVICES, USERS>,
     rollout: &Rollout<'_, DEVICES, USERS>,
     device: Uuid,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
     let moves_last_run = answer.change.as_ref().is_some_and(|change| match &change.change {
         Change::Event(event) => rollout.tally().moves_last_run(event.at),
         _ => false,
     });
     if !moves_last_run {
-        answer.change = None;
+        *answer.change = None;
     }
     let recorded = match rollout.tally().tombstone(&device) {
         Some(Entry::Removed { at, .. }) => return Err(answer.refuse(&Problem::Removed(at))),
@@ -150,7 +150,7 @@ pub(super) fn remove<const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
     device: Uuid,
     settings: &Settings<'_>,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
     let recorded = match rollout.tally().tombstone(&device) {
         Some(Entry::Retired { event, .. }) => Some(event.at),
@@ -160,7 +160,7 @@ pub(super) fn remove<const DEVICES: usize, const USERS: usize>(
     let now = settings.clock.map(|clock| clock.now).filter(|now| now.ticks() > recorded.ticks());
     let at = now.unwrap_or(recorded);
     let change = Change::Remove { device, at };
-    answer.change = Some(StoreChange::new(rollout.id(), change));
+    *answer.change = Some(StoreChange::new(rollout.id(), change));
     let _ = check(rollout, answer)?;
     answer.done(204)
 }
