@@ -100,22 +100,8 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         body: &'r [u8],
         answer: &mut Answer<'_, '_, 'r>,
     ) -> Result<(), Refused> {
-        let mut state = decoded(ScriptUserState::decode(body), answer)?;
-        let id = user_state_id(&rollout.id().id, &state.upn);
-        must_be("id", state.id.is_none_or(|given| given == id), answer)?;
-        let known = rollout.tally().user(&state.upn);
-        let is_declared = known.is_some_and(|user| user.declared);
-        answer.require(!is_declared, &Problem::UserExists(Kind::Script))?;
-        let (reported, live) =
-            known.map_or((Counts::ZERO, Counts::ZERO), |user| (user.reported(), user.live));
-        let (success, error) = (state.success_devices, state.error_devices);
-        let devices = total(Counted::Devices, &reported, &live, success, error, answer)?;
-        state.id = Some(id);
-        answer.body.resource(&state, Select::ALL);
-        answer.fits()?;
-        let change = Change::DeclareUser { user: state.upn, devices, last_update: None };
-        *answer.change = Some(StoreChange::new(rollout.id(), change));
-        Ok(())
+        let state = decoded(ScriptUserState::decode(body), answer)?;
+        put_user(rollout, &state, answer)
     }
 
     fn report(
@@ -126,22 +112,58 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         settings: &Settings<'_>,
         answer: &mut Answer<'_, '_, '_>,
     ) -> Result<Uuid, Refused> {
-        let mut state = decoded(ScriptDeviceState::decode(body), answer)?;
-        state.last_update = received(state.last_update, settings);
-        let recorded = state.state;
-        state.state = counted(rollout, recorded, state.last_update);
-        answer.body.resource(&state, Select::ALL);
-        answer.fits()?;
-        state.state = recorded;
-        // The flat path names no user, so a known device keeps its own.
-        let user = user.or_else(|| match rollout.tally().tombstone(&state.id) {
-            Some(Entry::Retired { event, .. }) => event.user,
-            _ => rollout.tally().device(&state.id)?.user,
-        });
-        let change = Change::Event(state.event(user));
-        *answer.change = Some(StoreChange::new(rollout.id(), change));
-        Ok(state.id)
+        let state = decoded(ScriptDeviceState::decode(body), answer)?;
+        put_event(rollout, user, state, settings, answer)
     }
+}
+
+/// Declares a user.
+// Out of line, like what follows, so that reading the body does not pay for its stack.
+#[inline(never)]
+fn put_user<const DEVICES: usize, const USERS: usize>(
+    rollout: &Rollout<'_, DEVICES, USERS>,
+    state: &ScriptUserState,
+    answer: &mut Answer<'_, '_, '_>,
+) -> Result<(), Refused> {
+    let id = user_state_id(&rollout.id().id, &state.upn);
+    must_be("id", state.id.is_none_or(|given| given == id), answer)?;
+    let known = rollout.tally().user(&state.upn);
+    let is_declared = known.is_some_and(|user| user.declared);
+    answer.require(!is_declared, &Problem::UserExists(Kind::Script))?;
+    let (reported, live) =
+        known.map_or((Counts::ZERO, Counts::ZERO), |user| (user.reported(), user.live));
+    let (success, error) = (state.success_devices, state.error_devices);
+    let devices = total(Counted::Devices, &reported, &live, success, error, answer)?;
+    answer.body.resource(&ScriptUserState { id: Some(id), ..state.clone() }, Select::ALL);
+    answer.fits()?;
+    let change = Change::DeclareUser { user: state.upn.clone(), devices, last_update: None };
+    *answer.change = Some(StoreChange::new(rollout.id(), change));
+    Ok(())
+}
+
+/// Applies an event, stamped.
+#[inline(never)]
+fn put_event<const DEVICES: usize, const USERS: usize>(
+    rollout: &Rollout<'_, DEVICES, USERS>,
+    user: Option<&Upn>,
+    mut state: ScriptDeviceState<'_>,
+    settings: &Settings<'_>,
+    answer: &mut Answer<'_, '_, '_>,
+) -> Result<Uuid, Refused> {
+    state.last_update = received(state.last_update, settings);
+    let recorded = state.state;
+    state.state = counted(rollout, recorded, state.last_update);
+    answer.body.resource(&state, Select::ALL);
+    answer.fits()?;
+    state.state = recorded;
+    // The flat path names no user, so a known device keeps its own.
+    let user = user.or_else(|| match rollout.tally().tombstone(&state.id) {
+        Some(Entry::Retired { event, .. }) => event.user,
+        _ => rollout.tally().device(&state.id)?.user,
+    });
+    let change = Change::Event(state.event(user));
+    *answer.change = Some(StoreChange::new(rollout.id(), change));
+    Ok(state.id)
 }
 
 /// Six totals that show as `success` and `error`. What of `error` no failed row accounts for is

@@ -299,6 +299,8 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// assert!(store.commit(&StoreChange::new(id, removal))?.is_applied());
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
+    // Out of line, so that answering does not pay for its stack.
+    #[inline(never)]
     pub fn commit(&mut self, change: &StoreChange<'_>) -> Result<Effect, StoreError> {
         let _ = self.check(change)?;
         if change.creates {

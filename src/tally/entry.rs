@@ -335,6 +335,7 @@ where
         }
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn restore_device(&mut self, event: &Event<D, U>) -> Result<(), Refusal> {
         let row = self.devices.find(&event.device);
         let mut plan = Plan::new(self);
@@ -343,6 +344,7 @@ where
         Ok(())
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn restore_removal(&mut self, device: &D, at: DateTime) -> Result<(), Refusal> {
         let mut plan = Plan::new(self);
         self.plan_removal(device, at, Origin::Restored, &mut plan)?;
@@ -350,6 +352,7 @@ where
         Ok(())
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn restore_retirement(
         &mut self,
         event: &Event<D, U>,
@@ -392,6 +395,7 @@ where
         Ok(())
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn restore_user(&mut self, user: &U, kept: &Kept) -> Result<(), Refusal> {
         let known = self.users.find(user);
         let mut record = self.user_record(known);
@@ -409,6 +413,7 @@ where
     }
 
     /// The summary anew: what is carried, on top of the rows as they count from `run_from` on.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn restore_totals(&mut self, totals: &Totals) -> Result<(), Refusal> {
         let run_from = self.run_from.max(totals.run_from.map_or(RunFrom::NEVER, RunFrom::new));
         let live = count(self.devices.iter().map(|(_, _, record)| record), run_from);
