@@ -8,3 +8,4 @@ mod operations;
 mod paging;
 mod refusals;
 mod sequences;
+mod texts;
