@@ -3,7 +3,7 @@
 #[cfg(feature = "serde")]
 use crate::RunState;
 use crate::sentence::sentence;
-use crate::{Counter, Counts, DateTime, Of};
+use crate::{Counted, Counter, Counts, DateTime};
 
 /// What a roll-out has come to: twelve counters and the last run.
 ///
@@ -30,7 +30,8 @@ pub struct Summary {
     pub devices: Counts,
     /// Users in each run state; a user with no devices is in none.
     pub users: Counts,
-    /// The latest date-time ever accepted or written; `None` if there was no run.
+    /// The instant of the latest event ever received, in UTC; or what was declared, as it was
+    /// written, until a later event. `None` if there was no run.
     pub last_run: Option<DateTime>,
 }
 
@@ -67,18 +68,18 @@ impl Summary {
     pub fn merge(&self, other: &Self) -> Result<Self, Overflow> {
         let add = |of, a: &Counts, b| a.checked_add(b).map_err(|error| error.of(of));
         Ok(Self {
-            devices: add(Of::Devices, &self.devices, &other.devices)?,
-            users: add(Of::Users, &self.users, &other.users)?,
+            devices: add(Counted::Devices, &self.devices, &other.devices)?,
+            users: add(Counted::Users, &self.users, &other.users)?,
             last_run: self.last_run.max(other.last_run),
         })
     }
 
-    /// There was a run at that time.
+    /// A run was reported at that time.
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn ran(&mut self, at: DateTime) {
-        if self.last_run.is_none_or(|last| last < at) {
-            self.last_run = Some(at);
+        if self.last_run.is_none_or(|last| last.ticks() < at.ticks()) {
+            self.last_run = Some(at.to_utc());
         }
     }
 }
@@ -150,8 +151,8 @@ impl TryFrom<Named> for Summary {
             (RunState::Unknown, named.unknown_user_count),
         ];
         Ok(Self {
-            devices: counts(Of::Devices, devices)?,
-            users: counts(Of::Users, users)?,
+            devices: counts(Counted::Devices, devices)?,
+            users: counts(Counted::Users, users)?,
             last_run: named.last_run_date_time,
         })
     }
@@ -160,8 +161,8 @@ impl TryFrom<Named> for Summary {
 /// A counter of the summary would pass [`Counts::MAX`].
 ///
 /// ```
-/// use runtally::{Counter, Of, Overflow, RunState};
-/// let overflow = Overflow(Counter { of: Of::Users, state: RunState::Fail });
+/// use runtally::{Counter, Counted, Overflow, RunState};
+/// let overflow = Overflow(Counter { of: Counted::Users, state: RunState::Fail });
 /// assert_eq!(overflow.to_string(), "failedUserCount would pass its limit, 2147483647");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

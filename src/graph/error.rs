@@ -112,7 +112,7 @@ impl Error {
     }
 
     /// A property that is required was not given.
-    pub(super) const fn missing(property: &'static str) -> Self {
+    pub(crate) const fn missing(property: &'static str) -> Self {
         Self { property: Some(property), at: 0, reason: Reason::Missing }
     }
 }

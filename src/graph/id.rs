@@ -53,7 +53,7 @@ fn named(space: &Uuid, name: &str) -> Uuid {
 }
 
 /// The GUID that a text of 36 characters is.
-pub(super) fn parse_guid(text: &str) -> Option<Uuid> {
+pub(crate) fn parse_guid(text: &str) -> Option<Uuid> {
     // Of the four spellings `Uuid` reads, this length leaves the hyphenated one.
     (text.len() == uuid::fmt::Hyphenated::LENGTH).then(|| Uuid::try_parse(text).ok())?
 }

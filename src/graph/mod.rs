@@ -86,32 +86,27 @@
 //! Documents are not read by serde-json-core: it accepts malformed values where they are skipped,
 //! has no limit of depth, and refuses surrogate pairs.
 
-mod cursor;
-mod device_state;
+pub(crate) mod device_state;
 mod document;
 mod error;
-mod id;
+pub(crate) mod id;
 mod object;
 mod property;
-pub mod request;
-mod resource;
-mod run_summary;
-mod script_device_state;
-mod script_run_summary;
-mod script_user_state;
+pub(crate) mod resource;
+pub(crate) mod run_summary;
+pub(crate) mod script_device_state;
+pub(crate) mod script_run_summary;
+pub(crate) mod script_user_state;
 mod sha1;
-mod shape;
+pub(crate) mod shape;
 mod text;
 mod update;
 mod upn;
-mod user_state;
+pub(crate) mod user_state;
 
 pub use device_state::DeviceState;
 pub use error::{BufferFull, Error, Reason};
 pub use id::{summary_id, user_state_id};
-pub use request::{Configuration, Request, Response, Script, Settings, Store, StoreFull};
-#[cfg(feature = "journal")]
-pub use request::{RolloutId, StoreChange};
 pub use run_summary::{RunSummary, RunSummaryUpdate};
 pub use script_device_state::ScriptDeviceState;
 pub use script_run_summary::ScriptRunSummary;

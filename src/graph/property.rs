@@ -7,7 +7,7 @@ use super::shape::{COUNT, Part, Rules};
 use super::text::{Escaped, Text};
 use super::update::{CountsUpdate, SummaryUpdate};
 use super::{Error, Upn};
-use crate::{Counter, Counts, DateTime, Of, RunState, Summary};
+use crate::{Counted, Counter, Counts, DateTime, RunState, Summary};
 
 /// A type that holds a property of a resource, or several.
 pub(super) trait Property {
@@ -38,7 +38,7 @@ pub(super) trait Update<T> {
 }
 
 /// What a property is written as.
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Absent,
     Null,
     Count(u32),
@@ -175,8 +175,8 @@ impl Property for Summary {
 
     fn value(&self, part: Part) -> Value<'_> {
         match part {
-            Part::Counter(Counter { of: Of::Devices, .. }) => self.devices.value(part),
-            Part::Counter(Counter { of: Of::Users, .. }) => self.users.value(part),
+            Part::Counter(Counter { of: Counted::Devices, .. }) => self.devices.value(part),
+            Part::Counter(Counter { of: Counted::Users, .. }) => self.users.value(part),
             Part::Whole => self.last_run.value(part),
         }
     }
@@ -253,8 +253,8 @@ impl<'a> Read<'a> for SummaryUpdate {
 
     fn slot(&mut self, part: Part) -> Slot<'_, 'a> {
         match part {
-            Part::Counter(Counter { of: Of::Devices, .. }) => self.devices.slot(part),
-            Part::Counter(Counter { of: Of::Users, .. }) => self.users.slot(part),
+            Part::Counter(Counter { of: Counted::Devices, .. }) => self.devices.slot(part),
+            Part::Counter(Counter { of: Counted::Users, .. }) => self.users.slot(part),
             Part::Whole => Slot::DateTimeOrNull(self.last_run.insert(None)),
         }
     }
@@ -329,7 +329,7 @@ impl<'a, const N: usize> Update<Option<Text<'a, N>>> for Option<Option<Text<'a, 
 
 impl Update<Counts> for CountsUpdate {
     fn complete(self, _: &'static str) -> Result<Counts, Error> {
-        CountsUpdate::complete(&self, Of::Devices)
+        CountsUpdate::complete(&self, Counted::Devices)
     }
 }
 

@@ -27,7 +27,7 @@ use super::shape::{Field, Rules, Select, Shape};
 use super::{BufferFull, Error};
 
 /// A resource that is written.
-pub(super) trait Resource {
+pub(crate) trait Resource {
     fn shape(&self) -> &'static Shape;
 
     /// What a field of the shape is written as.
@@ -46,7 +46,7 @@ pub(super) fn encode(resource: &impl Serialize, buffer: &mut [u8]) -> Result<usi
 }
 
 /// The properties of a resource that are wanted. Its type's name is always written.
-pub(super) struct Selected<'r, R: ?Sized>(pub(super) &'r R, pub(super) Select);
+pub(crate) struct Selected<'r, R: ?Sized>(pub(crate) &'r R, pub(crate) Select);
 
 impl<R: Resource + ?Sized> Serialize for Selected<'_, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -195,7 +195,7 @@ macro_rules! resource {
             $($member,)+
         }
 
-        pub(super) static SHAPE: super::shape::Shape = {
+        pub(crate) static SHAPE: super::shape::Shape = {
             use super::shape::{Field, Shape, count, fields};
             const FIELDS: [Field; count($name::MEMBERS)] = fields($name::MEMBERS);
             Shape { odata_type: $odata_type, fields: &FIELDS }

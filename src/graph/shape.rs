@@ -1,19 +1,19 @@
 //! What a resource looks like on the wire: the properties of its table, as data.
 
-use crate::{Counter, Of, RunState};
+use crate::{Counted, Counter, RunState};
 
 /// A resource's type name and its properties, in the order in which they are written.
-pub(super) struct Shape {
-    pub(super) odata_type: &'static str,
-    pub(super) fields: &'static [Field],
+pub(crate) struct Shape {
+    pub(crate) odata_type: &'static str,
+    pub(crate) fields: &'static [Field],
 }
 
 /// One property of a resource.
 ///
 /// The name stands here as data: reading a document, nothing is compared more often.
 #[derive(Clone, Copy)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
     /// The number of the member that holds it, from 0; [`TYPE`](Self::TYPE) if none does.
     pub(super) member: u8,
     pub(super) part: Part,
@@ -83,18 +83,18 @@ pub(super) const WIRE_ORDER: [RunState; 6] = [
 ];
 
 /// The properties that the counts of devices hold.
-pub(super) const DEVICE_COUNTERS: [(&str, Part); 6] = counters(Of::Devices);
+pub(super) const DEVICE_COUNTERS: [(&str, Part); 6] = counters(Counted::Devices);
 
 /// The properties that a summary holds.
 pub(super) const SUMMARY: [(&str, Part); 13] = {
     let mut parts = [("lastRunDateTime", Part::Whole); 13];
     let (devices, users) = parts.split_at_mut(6);
     devices.copy_from_slice(&DEVICE_COUNTERS);
-    users.split_at_mut(6).0.copy_from_slice(&counters(Of::Users));
+    users.split_at_mut(6).0.copy_from_slice(&counters(Counted::Users));
     parts
 };
 
-const fn counters(of: Of) -> [(&'static str, Part); 6] {
+const fn counters(of: Counted) -> [(&'static str, Part); 6] {
     let mut counters = [("", Part::Whole); 6];
     let (mut rest, mut states) = (counters.as_mut_slice(), WIRE_ORDER.as_slice());
     while let ([part, other_parts @ ..], [state, other_states @ ..]) = (rest, states) {
@@ -163,8 +163,8 @@ pub(super) const fn longest(
 
 /// The properties that are wanted: bit `n` for the field `n` of a shape.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Select(pub(super) u32);
+pub(crate) struct Select(pub(crate) u32);
 
 impl Select {
-    pub(super) const ALL: Self = Self(u32::MAX);
+    pub(crate) const ALL: Self = Self(u32::MAX);
 }

@@ -183,7 +183,7 @@ impl<const N: usize> Serialize for Text<'_, N> {
 /// Every escape is longer than what it stands for, so a text holds one exactly when `len` is less
 /// than the length of `source`.
 #[derive(Clone, Copy)]
-pub(super) struct Escaped<'a> {
+pub(crate) struct Escaped<'a> {
     source: &'a str,
     /// Bytes of the unescaped text.
     len: usize,

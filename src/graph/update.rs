@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::shape::WIRE_ORDER;
-use crate::{Counter, Counts, DateTime, Of, RunState, Summary};
+use crate::{Counted, Counter, Counts, DateTime, RunState, Summary};
 
 /// The counters that a document gives; the others are left as they are.
 ///
@@ -67,7 +67,7 @@ impl CountsUpdate {
     }
 
     /// All six, or the first that is missing, in the order of the wire.
-    pub(super) fn complete(&self, of: Of) -> Result<Counts, Error> {
+    pub(super) fn complete(&self, of: Counted) -> Result<Counts, Error> {
         match WIRE_ORDER.into_iter().find(|&state| self.get(state).is_none()) {
             None => Ok(self.counts),
             Some(state) => Err(Error::missing(Counter { of, state }.name())),
@@ -120,8 +120,8 @@ impl SummaryUpdate {
     /// All of it; the last run may be missing.
     pub(super) fn complete(&self) -> Result<Summary, Error> {
         Ok(Summary {
-            devices: self.devices.complete(Of::Devices)?,
-            users: self.users.complete(Of::Users)?,
+            devices: self.devices.complete(Counted::Devices)?,
+            users: self.users.complete(Counted::Users)?,
             last_run: self.last_run.flatten(),
         })
     }

@@ -108,7 +108,7 @@
 
 mod change;
 mod error;
-mod key;
+
 mod log;
 mod open;
 mod opening;
@@ -125,9 +125,9 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
 
+pub use crate::Key;
 pub use change::Change;
 pub use error::Error;
-pub use key::Key;
 
 use open::{End, Replay};
 use pages::Pages;

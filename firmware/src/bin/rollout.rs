@@ -7,7 +7,7 @@
 // Its critical sections are the logger's.
 use cortex_m as _;
 use defmt_semihosting as _;
-use runtally::graph::{Request, Settings};
+use runtally::http::{Request, Settings};
 use runtally::{DateTime, Event, RunState, Tally};
 use runtally_firmware::rollout::{BUFFER, Gateway, play};
 use semihosting::fs::File;
@@ -59,8 +59,13 @@ const REQUEST: Request<'_> = Request {
     content_type: None,
     body: b"",
 };
-const SETTINGS: Settings<'_> =
-    Settings { read_token: "secret", write_token: "secret", bare: false, origin: "" };
+const SETTINGS: Settings<'_> = Settings {
+    read_tokens: &["secret"],
+    write_tokens: &["secret"],
+    bare: false,
+    origin: "",
+    clock: None,
+};
 
 /// So that the log shows what a refusal looks like.
 fn refuse() {

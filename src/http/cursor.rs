@@ -4,9 +4,9 @@ use core::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::BufferFull;
-use super::resource::{Resource, Selected};
-use super::shape::Select;
+use crate::graph::BufferFull;
+use crate::graph::resource::{Resource, Selected};
+use crate::graph::shape::Select;
 
 /// What is written so far. Once something does not fit, nothing follows it, and
 /// [`finish`](Self::finish) says so.
