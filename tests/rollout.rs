@@ -12,7 +12,8 @@ use std::process::{Child, Command, Stdio};
 use fastrand::Rng;
 use jiff::Timestamp;
 use jiff::fmt::temporal::Pieces;
-use runtally::graph::{Request, Settings, Store};
+use runtally::http::{Request, Settings};
+use runtally::store::{RolloutId, Store};
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
@@ -245,9 +246,9 @@ fn every_count_and_row_equals_a_naive_recount() {
 #[test]
 fn what_is_written_is_what_requests_are_answered_with() {
     let root = format!("/deviceManagement/hardwareConfigurations/{CONFIGURATION}");
-    let settings = Settings { read_token: "r", write_token: "w", ..Settings::default() };
+    let settings = Settings { read_tokens: &["r"], write_tokens: &["w"], ..Settings::default() };
     let mut store: Box<Store<1, 1, 2_000, 600>> = Box::new(Store::new());
-    store.declare_configuration(CONFIGURATION).expect("there is room for one");
+    store.insert(RolloutId::configuration(CONFIGURATION)).expect("there is room for one");
     let mut buffer = vec![0; 1 << 16];
     for line in BUNDLED.lines() {
         let post = Request {

@@ -59,15 +59,15 @@ pub(super) fn write_summary<const DEVICES: usize, const USERS: usize>(
     }
 }
 
-/// A device with the state it counts in.
+/// A device; `state` is the one it counts in.
 #[inline(never)]
 pub(super) fn write_device<const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
     recorded: &Event<&Uuid, &Upn>,
+    state: RunState,
     select: Select,
     body: &mut Cursor<'_>,
 ) {
-    let state = rollout.tally().counted(recorded);
     let (device, at) = (*recorded.device, recorded.at);
     match rollout.id().kind {
         Kind::Configuration => {

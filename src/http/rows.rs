@@ -62,7 +62,8 @@ impl<const DEVICES: usize, const USERS: usize> Rows for DeviceRows<'_, '_, DEVIC
 
     fn write(&self, number: u16, body: &mut Cursor<'_>) {
         if let Some((_, device)) = self.rollout.tally().devices_from(number).next() {
-            resources::write_device(self.rollout, &device, self.select, body);
+            let state = self.rollout.tally().counted(&device);
+            resources::write_device(self.rollout, &device, state, self.select, body);
         }
     }
 }

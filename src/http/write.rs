@@ -66,7 +66,7 @@ pub(super) fn declare_summary<const DEVICES: usize, const USERS: usize>(
     answer: &mut Answer<'_, '_>,
 ) -> Result<(), Refused> {
     let update = decoded(RunSummaryUpdate::decode(body), answer)?;
-    answer.require(!(creates && rollout.is_declared()), &Problem::Declared(Thing::Summary))?;
+    answer.require(!(creates && rollout.is_declared()), &Problem::SummaryExists)?;
     let before = (!creates).then_some(rollout.tally().summary());
     let summary = summary_of(rollout.id(), &update, before, answer)?;
     let change = Change::Declare(summary);
@@ -186,7 +186,7 @@ fn declare_configuration_user<'r, const DEVICES: usize, const USERS: usize>(
     must_be("id", update.id.is_none_or(|given| given == id), answer)?;
     must_be("upn", user == *key, answer)?;
     let is_declared = known.is_none() && rollout.is_declared_user(&user);
-    answer.require(!is_declared, &Problem::Declared(Thing::User))?;
+    answer.require(!is_declared, &Problem::UserExists(Kind::Configuration))?;
     state.id = Some(id);
     answer.body.resource(&state, Select::ALL);
     answer.fits()?;
@@ -210,7 +210,7 @@ fn declare_script_user<const DEVICES: usize, const USERS: usize>(
     must_be("id", state.id.is_none_or(|given| given == id), answer)?;
     let known = rollout.tally().user(&state.upn);
     let is_declared = known.is_some_and(|user| user.declared);
-    answer.require(!is_declared, &Problem::Declared(Thing::User))?;
+    answer.require(!is_declared, &Problem::UserExists(Kind::Script))?;
     let (reported, live) =
         known.map_or((Counts::ZERO, Counts::ZERO), |user| (user.reported(), user.live));
     let (success, error) = (state.success_devices, state.error_devices);
@@ -270,12 +270,16 @@ fn configuration_event<const DEVICES: usize, const USERS: usize>(
     let mut state = decoded(DeviceState::decode(body), answer)?;
     state.last_update = received(state.last_update, settings);
     // A report on an older version says nothing about this one.
-    if state.internal_version.is_some_and(|version| version < rollout.version()) {
+    let current = rollout.version();
+    let is_older = |version| current != 0 && version < current;
+    if state.internal_version.is_some_and(is_older) {
         state.state = RunState::Pending;
     }
+    let recorded = state.state;
+    state.state = counted(rollout, recorded, state.last_update);
     answer.body.resource(&state, Select::ALL);
     answer.fits()?;
-    Ok(state.event())
+    Ok(Event { state: recorded, ..state.event() })
 }
 
 #[inline(never)]
@@ -288,6 +292,8 @@ fn script_event<const DEVICES: usize, const USERS: usize>(
 ) -> Result<Event<Uuid, Upn>, Refused> {
     let mut state = decoded(ScriptDeviceState::decode(body), answer)?;
     state.last_update = received(state.last_update, settings);
+    let recorded = state.state;
+    state.state = counted(rollout, recorded, state.last_update);
     answer.body.resource(&state, Select::ALL);
     answer.fits()?;
     // The flat path names no user, so a known device keeps its own.
@@ -295,7 +301,16 @@ fn script_event<const DEVICES: usize, const USERS: usize>(
         Some(Entry::Retired { event, .. }) => event.user,
         _ => rollout.tally().device(&state.id)?.user,
     });
-    Ok(state.event(user))
+    Ok(Event { state: recorded, ..state.event(user) })
+}
+
+/// The state that an event will count in, which is what its answer shows.
+fn counted<const DEVICES: usize, const USERS: usize>(
+    rollout: &Rollout<'_, DEVICES, USERS>,
+    state: RunState,
+    at: DateTime,
+) -> RunState {
+    rollout.tally().counted(&Event { device: (), user: None::<()>, state, at })
 }
 
 fn received(at: DateTime, settings: &Settings<'_>) -> DateTime {
@@ -319,12 +334,13 @@ fn show_recorded<const DEVICES: usize, const USERS: usize>(
     }
     let recorded = match rollout.tally().tombstone(&device) {
         Some(Entry::Removed { at, .. }) => return Err(answer.refuse(&Problem::Removed(at))),
-        Some(Entry::Retired { event, .. }) => Some(event),
-        _ => rollout.tally().device(&device),
+        // It goes on counting in the state that was carried for it.
+        Some(Entry::Retired { event, counted }) => Some((event, counted)),
+        _ => rollout.tally().device(&device).map(|it| (it, rollout.tally().counted(&it))),
     };
-    if let Some(recorded) = recorded {
+    if let Some((recorded, state)) = recorded {
         answer.body.truncate(0);
-        resources::write_device(rollout, &recorded, Select::ALL, &mut answer.body);
+        resources::write_device(rollout, &recorded, state, Select::ALL, &mut answer.body);
     }
     Ok(())
 }
