@@ -8,3 +8,4 @@ mod refusals;
 mod restored;
 mod rules;
 mod sequences;
+mod texts;
