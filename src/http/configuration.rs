@@ -7,7 +7,7 @@ use super::answer::{Answer, Refused};
 use super::cursor::Cursor;
 use super::problem::Problem;
 use super::resources::{Resources, Shapes};
-use super::write::{counted, decoded, must_be, received};
+use super::write::{counted, decoded, must_be, put_declaration, received};
 use crate::graph::shape::Select;
 use crate::graph::{
     DeviceState, Error, RunSummary, RunSummaryUpdate, Text, Upn, UserState, UserStateUpdate,
@@ -92,9 +92,10 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
         body: &'r [u8],
         answer: &mut Answer<'_, '_, 'r>,
     ) -> Result<(), Refused> {
-        let update = decoded(UserStateUpdate::decode(body), answer)?;
-        let known = known.and_then(|row| rollout.tally().users_from(row).next());
-        put_user(rollout, known.map(|(_, user)| user), &update, answer)
+        // Read in place: what is handed up takes its stack twice.
+        let mut update = UserStateUpdate::EMPTY;
+        decoded(update.read(body), answer)?;
+        put_user(rollout, known, &update, answer)
     }
 
     fn report(
@@ -105,8 +106,9 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
         settings: &Settings<'_>,
         answer: &mut Answer<'_, '_, '_>,
     ) -> Result<Uuid, Refused> {
-        let state = decoded(DeviceState::decode(body), answer)?;
-        put_event(rollout, state, settings, answer)
+        let mut state = DeviceState::EMPTY;
+        decoded(state.read(body), answer)?;
+        put_event(rollout, &mut state, settings, answer)
     }
 }
 
@@ -115,24 +117,29 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
 #[inline(never)]
 fn put_user<'r, const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
-    known: Option<UserRow<'_, Upn>>,
+    known: Option<u16>,
     update: &UserStateUpdate<'r>,
     answer: &mut Answer<'_, '_, 'r>,
 ) -> Result<(), Refused> {
-    let user = match (update.upn, known) {
-        (None, Some(known)) => known.user.clone(),
-        (Some(upn), _) => decoded(Upn::try_from(upn), answer)?,
-        (None, None) => return Err(answer.refuse(&Problem::Document(Error::missing("upn")))),
+    let known = known.and_then(|row| rollout.tally().users_from(row).next());
+    let known = known.map(|(_, user)| user);
+    let upn = update.upn.or(known.map(|known| known.user.into()));
+    let upn = answer.found(upn, &Problem::Document(Error::missing("upn")))?;
+    // Borrowed where it was read to: a copy of a UPN takes 150 bytes of stack.
+    let user = Upn::try_from(upn);
+    let user = match &user {
+        Ok(user) => user,
+        Err(error) => return Err(answer.refuse(&Problem::Document(*error))),
     };
     let names = NamesUpdate { email: update.email, name: update.name };
     let mut state = match known {
-        None => decoded(update.clone().complete(), answer)?,
+        None => decoded(update.complete(), answer)?,
         Some(known) => {
             let names = rollout.names(known.user);
             let last_update = update.last_update.or(known.last_update);
             UserState {
                 id: None,
-                upn: update.upn.unwrap_or_else(|| known.user.into()),
+                upn,
                 email: update.email.unwrap_or(names.email.as_ref().map(Text::from)),
                 name: update.name.unwrap_or(names.name.as_ref().map(Text::from)),
                 last_update: answer.found(last_update, &Problem::NoPath)?,
@@ -140,19 +147,20 @@ fn put_user<'r, const DEVICES: usize, const USERS: usize>(
             }
         }
     };
-    let key = known.map_or(&user, |known| known.user);
+    let key = known.map_or(user, |known| known.user);
     let id = user_state_id(&rollout.id().id, key);
     must_be("id", update.id.is_none_or(|given| given == id), answer)?;
-    must_be("upn", user == *key, answer)?;
-    let is_declared = known.is_none() && rollout.is_declared_user(&user);
+    must_be("upn", user == key, answer)?;
+    let is_declared = known.is_none() && rollout.is_declared_user(user);
     answer.require(!is_declared, &Problem::UserExists(Kind::Configuration))?;
     state.id = Some(id);
     answer.body.resource(&state, Select::ALL);
     answer.fits()?;
 
-    let (devices, last_update) = (state.devices, Some(state.last_update));
-    let change = Change::DeclareUser { user, devices, last_update };
-    answer.change.insert(StoreChange::new(rollout.id(), change)).names = names;
+    put_declaration(rollout.id(), user, state.devices, Some(state.last_update), answer);
+    if let Some(change) = answer.change {
+        change.names = names;
+    }
     Ok(())
 }
 
@@ -160,7 +168,7 @@ fn put_user<'r, const DEVICES: usize, const USERS: usize>(
 #[inline(never)]
 fn put_event<const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
-    mut state: DeviceState<'_>,
+    state: &mut DeviceState<'_>,
     settings: &Settings<'_>,
     answer: &mut Answer<'_, '_, '_>,
 ) -> Result<Uuid, Refused> {
@@ -173,12 +181,16 @@ fn put_event<const DEVICES: usize, const USERS: usize>(
     }
     let recorded = state.state;
     state.state = counted(rollout, recorded, state.last_update);
-    answer.body.resource(&state, Select::ALL);
+    answer.body.resource(state, Select::ALL);
     answer.fits()?;
     state.state = recorded;
-    let change = Change::Event(state.event());
-    *answer.change = Some(StoreChange::new(rollout.id(), change));
+    put_report(rollout.id(), state, answer);
     Ok(state.id)
+}
+
+#[inline(never)]
+fn put_report(id: RolloutId, state: &DeviceState<'_>, answer: &mut Answer<'_, '_, '_>) {
+    *answer.change = Some(StoreChange::new(id, Change::Event(state.event())));
 }
 
 /// `POST {H}/runSummary` of a configuration that is not known yet.

@@ -7,7 +7,7 @@ use super::answer::{Answer, Refused};
 use super::cursor::Cursor;
 use super::problem::Problem;
 use super::resources::{Resources, Shapes};
-use super::write::{counted, decoded, must_be, received};
+use super::write::{counted, decoded, must_be, put_declaration, received};
 use crate::graph::shape::Select;
 use crate::graph::{
     ScriptDeviceState, ScriptRunSummary, ScriptUserState, Upn, script_device_state,
@@ -100,7 +100,8 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         body: &'r [u8],
         answer: &mut Answer<'_, '_, 'r>,
     ) -> Result<(), Refused> {
-        let state = decoded(ScriptUserState::decode(body), answer)?;
+        let mut state = ScriptUserState::EMPTY;
+        decoded(state.read(body), answer)?;
         put_user(rollout, &state, answer)
     }
 
@@ -136,8 +137,7 @@ fn put_user<const DEVICES: usize, const USERS: usize>(
     let devices = total(Counted::Devices, &reported, &live, success, error, answer)?;
     answer.body.resource(&ScriptUserState { id: Some(id), ..state.clone() }, Select::ALL);
     answer.fits()?;
-    let change = Change::DeclareUser { user: state.upn.clone(), devices, last_update: None };
-    *answer.change = Some(StoreChange::new(rollout.id(), change));
+    put_declaration(rollout.id(), &state.upn, devices, None, answer);
     Ok(())
 }
 

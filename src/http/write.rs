@@ -8,8 +8,8 @@ use super::problem::{Problem, Thing};
 use super::resources::Resources;
 use crate::graph::shape::Select;
 use crate::graph::{Error, Upn};
-use crate::store::{Rollout, StoreChange};
-use crate::{Change, DateTime, Effect, Entry, Event, RunState};
+use crate::store::{Rollout, RolloutId, StoreChange};
+use crate::{Change, Counts, DateTime, Effect, Entry, Event, RunState};
 
 /// The document, or the answer is what is wrong with it.
 pub(super) fn decoded<T>(
@@ -40,6 +40,20 @@ fn check<const DEVICES: usize, const USERS: usize>(
         None => Ok(Effect::Unknown),
     };
     checked.map_err(|refusal| answer.refuse(&Problem::Refused(refusal)))
+}
+
+/// The declaration of a user becomes the answer's change.
+// Out of line, so that what is refused before does not pay for its stack.
+#[inline(never)]
+pub(super) fn put_declaration(
+    id: RolloutId,
+    user: &Upn,
+    devices: Counts,
+    last_update: Option<DateTime>,
+    answer: &mut Answer<'_, '_, '_>,
+) {
+    let change = Change::DeclareUser { user: user.clone(), devices, last_update };
+    *answer.change = Some(StoreChange::new(id, change));
 }
 
 /// `POST` and `PATCH` of `…/runSummary`.
