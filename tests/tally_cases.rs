@@ -308,7 +308,9 @@ fn tallies_differ_if_anything_they_keep_differs() {
     // Removed at another time; removed and retired; retired in another state.
     let after = |changes: &[Change<Key, Key>]| {
         let mut tally = Small::new();
-        changes.iter().for_each(|change| _ = tally.commit(change));
+        for change in changes {
+            tally.commit(change);
+        }
         tally
     };
     assert_ne!(after(&[remove(1, 0)]), after(&[remove(1, 1)]));

@@ -7,8 +7,10 @@ use runtally::{
     Verdict,
 };
 
+type Row = (RunState, u8, &'static str, [u8; 2], &'static str, &'static str);
+
 /// Graph's number, Graph's name, severity and finality, and the two counters on the wire.
-const STATES: [(RunState, u8, &str, [u8; 2], &str, &str); 6] = [
+const STATES: [Row; 6] = [
     (RunState::Unknown, 0, "unknown", [2, 0], "unknownDeviceCount", "unknownUserCount"),
     (RunState::Success, 1, "success", [1, 3], "successfulDeviceCount", "successfulUserCount"),
     (RunState::Fail, 2, "fail", [4, 4], "failedDeviceCount", "failedUserCount"),
