@@ -168,7 +168,7 @@ where
             freed = freed.saturating_add(1);
         }
         let tombstones = usize::from(self.devices.len()).checked_sub(self.live.into());
-        self.freed.newest() == before && tombstones == Some(freed)
+        self.freed.newest == before && tombstones == Some(freed)
     }
 
     fn audit_users(&self) -> Result<(), Violation> {
