@@ -14,9 +14,13 @@ use crate::graph::{
     device_state, run_summary, summary_id, user_state, user_state_id,
 };
 use crate::store::{Kind, NamesUpdate, Rollout, RolloutId, StoreChange};
-use crate::{Change, Event, RunState, Summary, UserRow};
+use crate::{Change, DateTime, Event, RunState, Summary, UserRow};
 
 pub(super) struct Configuration;
+
+/// 0001-01-01, which Graph shows for a time that is not set: the last update of a user who has no
+/// devices and was declared without one, which no request does.
+const NEVER: DateTime = DateTime::utc(-719_162 * 86_400 * DateTime::TICKS_PER_SECOND);
 
 impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Configuration {
     fn shapes(&self) -> Shapes {
@@ -56,14 +60,12 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
         body: &mut Cursor<'_>,
     ) {
         let names = rollout.names(user.user);
-        // A row has devices, or it was declared; either brings a last update.
-        let Some(last_update) = user.last_update else { return };
         let state = UserState {
             id: Some(user_state_id(&rollout.id().id, user.user)),
             upn: user.user.into(),
             email: names.email.as_ref().map(Text::from),
             name: names.name.as_ref().map(Text::from),
-            last_update,
+            last_update: user.last_update.unwrap_or(NEVER),
             devices: user.reported(),
         };
         body.resource(&state, select);
@@ -136,13 +138,12 @@ fn put_user<'r, const DEVICES: usize, const USERS: usize>(
         None => decoded(update.complete(), answer)?,
         Some(known) => {
             let names = rollout.names(known.user);
-            let last_update = update.last_update.or(known.last_update);
             UserState {
                 id: None,
                 upn,
                 email: update.email.unwrap_or(names.email.as_ref().map(Text::from)),
                 name: update.name.unwrap_or(names.name.as_ref().map(Text::from)),
-                last_update: answer.found(last_update, &Problem::NoPath)?,
+                last_update: update.last_update.or(known.last_update).unwrap_or(NEVER),
                 devices: update.devices.apply_to(known.reported()),
             }
         }

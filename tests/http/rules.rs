@@ -496,6 +496,24 @@ fn names_go_with_the_declaration() {
 }
 
 #[test]
+fn a_user_declared_without_a_last_update_shows_the_first_moment() {
+    let mut client = Client::new();
+    for upn in ["ada", "bob"] {
+        let user = upn.parse().expect("a name");
+        let declared = Change::DeclareUser { user, devices: Counts::ZERO, last_update: None };
+        assert!(commit(&mut client, ROLLOUTS[0], declared).is_applied());
+    }
+    let users = client.list(&h("/userRunStates"));
+    assert_eq!(users.len(), 2);
+    for user in users {
+        assert_eq!(user["lastStateUpdateDateTime"], "0001-01-01T00:00:00Z");
+        let row = h(&format!("/userRunStates/{}", user["id"].as_str().expect("a text")));
+        assert_eq!(client.must(200, "PATCH", &row, "{}").json(), user);
+        assert_eq!(client.get(&row).json(), user);
+    }
+}
+
+#[test]
 fn each_role_has_as_many_tokens_as_are_given() {
     let settings = Settings {
         read_tokens: &["reader", "", "old reader", "both"],
