@@ -29,7 +29,8 @@ Usage: trace [OPTIONS]
 
   --devices N  devices taking part, 1 to 65534 (default 2000)
   --users N    people among them, 1 to 16384 (default 600)
-  --days N     how long the rings are rolled out, 1 to 365; what arrives later is left out (default 14)
+  --days N     how long the rings are rolled out, 1 to 365 (default 14); what arrives later is left
+               out
   --lines N    write exactly N lines instead, however many days that takes
   --seed N     another roll-out for every number (default 1)
   --help       this text";

@@ -43,8 +43,8 @@ overdueDeviceCount and overdueUserCount after value, --gate adds gate: tooFew, b
 An INSTANT is a date-time with offset, such as 2026-11-21T09:30:00Z or 2026-11-21T10:30+01:00.
 
 A document that is refused is reported on standard error as FILE:LINE: REASON and skipped, and so is
-one of more than 1 MiB. Bytes count from 0, at the start of the line, or of the file for documents of
-an array. Blank lines are skipped. Colour is for terminals, and not where NO_COLOR is set.
+one of more than 1 MiB. Bytes count from 0, at the start of the line; for documents of an array, at
+the start of the file. Blank lines are skipped. Colour is for terminals, unless NO_COLOR is set.
 
 Exit status:
   0  every document was taken
