@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo run --release --example trace > examples/data/rollout.jsonl
+//! cargo run --release --example trace -- --devices 100 --users 30 > examples/data/small.jsonl
 //! cargo run --release --example trace -- --devices 65534 --users 16384 --lines 5000000 > big.jsonl
 //! ```
 //!

@@ -17,7 +17,12 @@ use runtally::store::{RolloutId, Store};
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
-const BUNDLED: &str = include_str!("../examples/data/rollout.jsonl");
+/// A trace of 2 000 devices.
+const TRACE: &str = include_str!("../examples/data/rollout.jsonl");
+const TRACE_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/rollout.jsonl");
+
+/// The trace that is counted where no file is named.
+const BUNDLED: &str = include_str!("../examples/data/small.jsonl");
 
 /// The configuration the program's ids derive from.
 const CONFIGURATION: Uuid = uuid!("1f0a2c6e-5b7d-4e3a-9c48-d2b6f0e17a95");
@@ -60,6 +65,11 @@ fn finish(child: Child) -> Ran {
 
 fn run(name: &str, args: &[&str]) -> Ran {
     finish(example(name).args(args).spawn().expect("the program starts"))
+}
+
+/// Runs `rollout` on the trace.
+fn rollout(args: &[&str]) -> Ran {
+    run("rollout", &[args, &[TRACE_FILE]].concat())
 }
 
 /// Runs `rollout` with `-` and these bytes on standard input.
@@ -273,6 +283,8 @@ fn the_bundled_trace_is_taken_whole() {
 
 #[test]
 fn every_count_and_row_equals_a_naive_recount() {
+    let ran = rollout(&["--users", "--devices"]);
+    assert_eq!(Recount::written(&ran.out), Recount::of(TRACE));
     let ran = run("rollout", &["--users", "--devices"]);
     assert_eq!(Recount::written(&ran.out), Recount::of(BUNDLED));
 
@@ -297,7 +309,7 @@ fn what_is_written_is_what_requests_are_answered_with() {
     let mut store: Box<Store<1, 0, 2_000, 600>> = Box::new(Store::new());
     store.insert(RolloutId::configuration(CONFIGURATION)).expect("there is room for one");
     let mut buffer = vec![0; 1 << 16];
-    for line in BUNDLED.lines() {
+    for line in TRACE.lines() {
         let post = Request {
             method: "POST",
             path: &format!("{root}/deviceRunStates"),
@@ -317,7 +329,7 @@ fn what_is_written_is_what_requests_are_answered_with() {
         String::from_utf8(response.body.to_vec()).expect("JSON is UTF-8")
     };
 
-    let written = run("rollout", &["--users"]).out;
+    let written = rollout(&["--users"]).out;
     let mut lines = written.lines();
     assert_eq!(lines.next(), Some(get("runSummary").as_str()));
     for line in lines {
@@ -329,10 +341,10 @@ fn what_is_written_is_what_requests_are_answered_with() {
 
 #[test]
 fn users_come_in_the_order_of_their_upn_and_devices_in_that_of_their_id() {
-    let both = run("rollout", &["--users", "--devices"]).out;
-    let users = run("rollout", &["--users"]).out;
-    let devices = run("rollout", &["--devices"]).out;
-    let summary = run("rollout", &[]).out;
+    let both = rollout(&["--users", "--devices"]).out;
+    let users = rollout(&["--users"]).out;
+    let devices = rollout(&["--devices"]).out;
+    let summary = rollout(&[]).out;
     assert_eq!(both, format!("{users}{}", devices.strip_prefix(&summary).unwrap()));
 
     let keys = |lines: &str, key: &str| -> Vec<String> {
@@ -346,9 +358,9 @@ fn users_come_in_the_order_of_their_upn_and_devices_in_that_of_their_id() {
 
 #[test]
 fn any_order_and_repetition_of_the_lines_gives_the_same_bytes() {
-    let expected = run("rollout", &["--users", "--devices"]).out;
+    let expected = rollout(&["--users", "--devices"]).out;
     for seed in 0..3 {
-        let ran = rollout_of(&shuffled_and_repeated(BUNDLED, seed), &["--users", "--devices"]);
+        let ran = rollout_of(&shuffled_and_repeated(TRACE, seed), &["--users", "--devices"]);
         assert_eq!(ran.status, 0, "{}", ran.err);
         assert!(ran.out == expected, "seed {seed}");
     }
@@ -441,8 +453,8 @@ fn overdue_and_run_from_count_as_the_recount_says() {
                 args.extend(["--overdue", limit, "--now", now]);
             }
             let asked = Asked { run_from, overdue };
-            let (recount, [devices, users]) = Recount::asked(BUNDLED, asked);
-            let ran = run("rollout", &args);
+            let (recount, [devices, users]) = Recount::asked(TRACE, asked);
+            let ran = rollout(&args);
             assert_eq!((ran.status, ran.err.as_str()), (0, ""));
             assert_eq!(Recount::written(&ran.out), recount);
             let first: Value = serde_json::from_str(ran.out.lines().next().unwrap()).unwrap();
@@ -511,19 +523,9 @@ fn a_gate_that_is_reached_is_status_3() {
 
 #[test]
 fn the_picture_shows_what_was_asked() {
-    let ran = run(
-        "rollout",
-        &[
-            "--run-from",
-            "2026-11-08T00:00Z",
-            "--overdue",
-            "1d 12h",
-            "--now",
-            "2026-11-16T06:00Z",
-            "--gate",
-            "failed=5%,min=50",
-        ],
-    );
+    let mut args = vec!["--run-from", "2026-11-08T00:00Z", "--overdue", "1d 12h"];
+    args.extend(["--now", "2026-11-16T06:00Z", "--gate", "failed=5%,min=50"]);
+    let ran = rollout(&args);
     assert_eq!(ran.status, 3, "{}", ran.err);
     for line in [
         "\nrun from 2026-11-08T00:00:00Z: 454 devices count as pending, having reported before\n",
@@ -541,7 +543,7 @@ fn the_picture_shows_what_was_asked() {
             "gate: 149 of 1,660 failed, 8.97 %; too few for a verdict, which takes 5,000\n",
         ),
     ] {
-        let ran = run("rollout", &["--gate", gate]);
+        let ran = rollout(&["--gate", gate]);
         assert!(ran.err.contains(words), "{}", ran.err);
     }
 }
@@ -549,8 +551,8 @@ fn the_picture_shows_what_was_asked() {
 /// The same documents as a Graph client stores them.
 #[test]
 fn arrays_pages_and_several_files_count_as_their_lines_do() {
-    let expected = run("rollout", &["--users", "--devices"]).out;
-    let lines: Vec<_> = BUNDLED.lines().collect();
+    let expected = rollout(&["--users", "--devices"]).out;
+    let lines: Vec<_> = TRACE.lines().collect();
     let documents: Vec<Value> =
         lines.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let page = |documents: &[Value], next: Option<&str>| {
@@ -575,7 +577,7 @@ fn arrays_pages_and_several_files_count_as_their_lines_do() {
         ("two pages", format!("{next}{last}")),
         ("two pages, pretty", format!("{next:#}\n{last:#}\n")),
         ("an array, then lines", format!("[{}]\n{}", lines[0], lines[1..].join("\n"))),
-        ("no array, then lines", format!("[]\n[ ]{BUNDLED}")),
+        ("no array, then lines", format!("[]\n[ ]{TRACE}")),
     ] {
         for mark in ["", "\u{feff}"] {
             let ran = rollout_of(format!("{mark}{input}"), &["--users", "--devices"]);
@@ -690,7 +692,7 @@ fn utf_16_is_refused_by_name() {
 
 #[test]
 fn a_byte_order_mark_is_skipped_at_the_start_of_a_file_only() {
-    let lines: Vec<_> = BUNDLED.lines().take(2).collect();
+    let lines: Vec<_> = TRACE.lines().take(2).collect();
     let marked = format!("\u{feff}{}\n\u{feff}{}\n", lines[0], lines[1]);
     let ran = rollout_of(&marked, &["--quiet"]);
     assert_eq!(
@@ -726,7 +728,7 @@ fn a_refused_line_is_named_and_changes_nothing() {
 
     let mut input = Vec::new();
     let mut bad = Vec::new();
-    for (index, good) in BUNDLED.lines().enumerate() {
+    for (index, good) in TRACE.lines().enumerate() {
         if let Some((line, reason)) = lines.get(index) {
             input.extend([line, b"\n".as_slice()].concat());
             bad.push((2 * index + 1, *reason));
@@ -736,7 +738,7 @@ fn a_refused_line_is_named_and_changes_nothing() {
 
     let path = file("refused.jsonl", &input);
     let path = path.to_str().expect("the target directory is UTF-8");
-    let expected = run("rollout", &["--users", "--devices"]).out;
+    let expected = rollout(&["--users", "--devices"]).out;
     let ran = run("rollout", &["--users", "--devices", "--quiet", path]);
     assert_eq!(ran.status, 1);
     assert!(ran.out == expected, "the refused lines changed something");
@@ -751,7 +753,7 @@ fn a_refused_line_is_named_and_changes_nothing() {
 
 #[test]
 fn the_longest_line_that_is_documented_is_taken() {
-    let line = BUNDLED.lines().next().expect("the trace is not empty");
+    let line = TRACE.lines().next().expect("the trace is not empty");
     let longest = format!("{line}{}", " ".repeat(LONGEST_LINE - line.len()));
     for end in ["", "\n"] {
         assert_eq!(rollout_of(&format!("{longest}{end}"), &[]).status, 0);
@@ -761,12 +763,12 @@ fn the_longest_line_that_is_documented_is_taken() {
 
 #[test]
 fn blank_lines_and_either_line_end_change_nothing() {
-    let expected = run("rollout", &["--users"]).out;
+    let expected = rollout(&["--users"]).out;
     for input in [
-        BUNDLED.replace('\n', "\r\n"),
-        BUNDLED.replace('\n', "\n\n \t\r\n"),
-        BUNDLED.trim_end().to_owned(),
-        format!("\n\r\n{BUNDLED}   "),
+        TRACE.replace('\n', "\r\n"),
+        TRACE.replace('\n', "\n\n \t\r\n"),
+        TRACE.trim_end().to_owned(),
+        format!("\n\r\n{TRACE}   "),
     ] {
         let ran = rollout_of(&input, &["--users"]);
         assert_eq!(ran.status, 0, "{}", ran.err);
@@ -788,14 +790,14 @@ fn standard_input_is_named_by_a_dash() {
 
 #[test]
 fn quiet_leaves_standard_error_to_what_is_refused() {
-    let ran = run("rollout", &["--quiet"]);
+    let ran = rollout(&["--quiet"]);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""));
-    assert_eq!(ran.out, run("rollout", &[]).out);
+    assert_eq!(ran.out, rollout(&[]).out);
 }
 
 #[test]
 fn the_figures_are_for_people_and_plain_where_nobody_looks() {
-    let err = run("rollout", &[]).err;
+    let err = rollout(&[]).err;
     assert!(!err.contains('\x1b') && !err.contains('\r'), "{err:?}");
     assert!(err.contains("devices") && err.contains("users") && err.contains("reports/s"));
     for label in ["successful", "pending", "failed", "error", "unknown", "not applicable"] {
@@ -896,13 +898,19 @@ fn a_full_table_refuses_new_devices_and_users_and_no_others() {
 }
 
 #[test]
-fn the_bundled_trace_is_what_the_generator_writes() {
-    let ran = run("trace", &[]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
-    assert!(
-        ran.out == BUNDLED,
-        "regenerate it: cargo run --release --example trace > examples/data/rollout.jsonl"
-    );
+fn the_traces_are_what_the_generator_writes() {
+    for (trace, file, args) in [
+        (TRACE, "rollout.jsonl", &[][..]),
+        (BUNDLED, "small.jsonl", &["--devices", "100", "--users", "30"]),
+    ] {
+        let ran = run("trace", args);
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+        let arguments = args.join(" ");
+        assert!(
+            ran.out == trace,
+            "regenerate it: cargo run --release --example trace -- {arguments} > examples/data/{file}"
+        );
+    }
 }
 
 #[test]
@@ -916,7 +924,7 @@ fn a_seed_is_a_trace() {
 }
 
 #[test]
-fn the_bundled_trace_holds_what_clients_really_do() {
+fn the_trace_holds_what_clients_really_do() {
     for trait_ in [
         "+05:30\"",
         "+05:45\"",
@@ -935,11 +943,11 @@ fn the_bundled_trace_holds_what_clients_really_do() {
         r#"{"configurationOutput""#,
         r#"{"configurationState": ""#,
     ] {
-        assert!(BUNDLED.contains(trait_), "{trait_}");
+        assert!(TRACE.contains(trait_), "{trait_}");
     }
     let (mut digits, mut spellings) = (BTreeSet::new(), BTreeMap::<_, BTreeSet<_>>::new());
     let mut owners = BTreeMap::<_, BTreeSet<_>>::new();
-    for line in BUNDLED.lines() {
+    for line in TRACE.lines() {
         let report: Value = serde_json::from_str(line).unwrap();
         let date_time = report["lastStateUpdateDateTime"].as_str().unwrap();
         let fraction = date_time[19..].trim_end_matches(|c: char| c != '.' && !c.is_ascii_digit());
@@ -954,6 +962,6 @@ fn the_bundled_trace_holds_what_clients_really_do() {
     assert!(spellings.values().any(|spellings| spellings.len() >= 3));
     assert!(owners.values().filter(|owners| owners.len() > 1).count() > 50);
     assert_eq!(owners.len(), 2_000);
-    let err = run("rollout", &[]).err;
+    let err = rollout(&[]).err;
     assert!(!err.contains(" 0 duplicate") && !err.contains(" 0 stale"), "{err}");
 }

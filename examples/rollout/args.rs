@@ -159,7 +159,7 @@ impl Source {
     pub(crate) fn open(&self) -> io::Result<(Box<dyn Read>, Option<u64>)> {
         Ok(match self {
             Self::Bundled => {
-                let trace: &[u8] = include_bytes!("../data/rollout.jsonl");
+                let trace: &[u8] = include_bytes!("../data/small.jsonl");
                 (Box::new(trace), Some(trace.len() as u64))
             }
             Self::StandardInput => (Box::new(io::stdin().lock()), None),
@@ -176,7 +176,7 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bundled => f.write_str("examples/data/rollout.jsonl"),
+            Self::Bundled => f.write_str("examples/data/small.jsonl"),
             Self::StandardInput => f.write_str("-"),
             Self::File(path) => path.display().fmt(f),
         }
