@@ -789,6 +789,17 @@ fn standard_input_is_named_by_a_dash() {
 }
 
 #[test]
+fn the_readme_shows_what_the_program_draws() {
+    let readme = include_str!("../README.md");
+    let command = "rollout -- --overdue 7d --now 2026-11-16T06:00Z --gate failed=5%,min=50\n";
+    assert!(readme.contains(command));
+    let args: Vec<_> = command.split_whitespace().skip(2).collect();
+    let drawn = run("rollout", &args).err;
+    let (picture, _) = drawn.trim_end().rsplit_once('\n').expect("the last line has the speed");
+    assert!(readme.contains(&format!("```text{picture}\n```")), "{picture}");
+}
+
+#[test]
 fn quiet_leaves_standard_error_to_what_is_refused() {
     let ran = rollout(&["--quiet"]);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""));
