@@ -78,7 +78,7 @@ enum Name {
     SkipToken,
 }
 
-/// The options that are known, and those an OData client may ask for that would need all rows at
+/// The options that are known. Those without a name here are refused; most would need all rows at
 /// once.
 const NAMES: [(&str, Option<Name>); 11] = [
     ("$select", Some(Name::Select)),

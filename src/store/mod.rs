@@ -1,7 +1,7 @@
 //! Configurations and scripts by id: what a gateway keeps.
 //!
-//! A [`Store`] knows nothing of HTTP; [`http`](crate::http) answers requests on one. What happens
-//! to a roll-out is a [`StoreChange`]: checked on `&Store`, made durable by whoever keeps it, then
+//! A [`Store`] knows nothing of HTTP; [`http`](crate::http) answers requests to one. Whatever
+//! happens to a roll-out is a [`StoreChange`]: checked on `&Store`, made durable by the caller, then
 //! committed.
 //!
 //! ```
@@ -310,8 +310,8 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         Ok(slot.commit(change)?)
     }
 
-    /// Restores whether the summary of a roll-out was created by a request: for whoever kept that.
-    /// False if the roll-out is not known.
+    /// Restores whether the summary of a roll-out was created by a request. False if the roll-out
+    /// is not known.
     ///
     /// ```
     /// use runtally::store::{RolloutId, Store};
