@@ -115,20 +115,11 @@ impl Written {
         }
     }
 
-    /// The log from its start on.
+    /// The log as it was written.
     fn replay(&self, tally: &mut SmallTally) {
-        let mut totals = Totals::default();
         for entry in &self.log {
-            match entry {
-                Entry::Totals(later) => totals = *later,
-                Entry::Device(event) => run(&mut totals.last_run, event.at),
-                _ => {}
-            }
-            if !matches!(entry, Entry::Totals(_)) {
-                tally.restore(entry).expect("it was there");
-            }
+            tally.restore(entry).expect("it was there");
         }
-        tally.restore(&Entry::Totals(totals)).expect("they were there");
     }
 
     /// The rows, the last ones first where the order is free.
