@@ -17,7 +17,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse;
 use runtally::graph::{Request, Response, Settings};
-use runtally_service::{Desk, Limits, Options, Rollouts, Totals, router, serve};
+use runtally_service::{Desk, Limits, Options, Rollouts, Service, Tokens, Totals, serve};
 use tokio::net::TcpListener;
 
 /// Answers so many bytes, whatever is asked.
@@ -66,13 +66,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .with_target(false)
             .init();
         DESK.lock().map_err(|_| "nobody else has it")?.store().0 = length;
-        serve(
-            listener,
-            router(&DESK, Options::default()),
-            &Limits::default(),
-            std::future::pending(),
-        )
-        .await;
+        let tokens = Tokens::new(vec!["reading-token".into()], vec!["writing-token".into()])?;
+        let service = Service::new(&DESK, Options { tokens, ..Options::default() });
+        serve(listener, service, &Limits::default(), std::future::pending()).await;
     }
     Ok(())
 }

@@ -68,6 +68,5 @@ fn run(log: &Log, desk: &Mutex<Desk<dyn Rollouts>>) {
 /// Ends the process: its store is no longer what is on file, and cannot be made so.
 pub(crate) fn give_up(error: &dyn std::error::Error) -> ! {
     tracing::error!(%error, "the journal cannot be read");
-    eprintln!("runtally-service: the journal cannot be read: {error}");
     exit(1)
 }

@@ -16,10 +16,10 @@ pub const CONFIGURATION: Uuid = uuid!("1f0a2c6e-5b7d-4e3a-9c48-d2b6f0e17a95");
 const TRACE: &[u8] = include_bytes!("../../examples/data/rollout.jsonl");
 
 /// Posts the trace like a client would, one device state every 25 ms: two and a half minutes.
-pub async fn run(desk: &Mutex<Desk<dyn Rollouts>>, write_token: &str) {
+pub async fn run(desk: &Mutex<Desk<dyn Rollouts>>) {
     let path = format!("/deviceManagement/hardwareConfigurations/{CONFIGURATION}/deviceRunStates");
-    let authorization = format!("Bearer {write_token}");
-    let settings = Settings { write_token, ..Settings::default() };
+    // It asks the store itself, which takes the token it is told.
+    let settings = Settings { write_token: "demo", ..Settings::default() };
     let mut pace = interval(Duration::from_millis(25));
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for body in TRACE.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
@@ -27,7 +27,7 @@ pub async fn run(desk: &Mutex<Desk<dyn Rollouts>>, write_token: &str) {
         let request = Request {
             method: "POST",
             path: &path,
-            authorization: Some(&authorization),
+            authorization: Some("Bearer demo"),
             content_type: Some("application/json"),
             body,
             ..Request::default()

@@ -44,6 +44,11 @@ pub trait Rollouts: Send {
         None
     }
 
+    /// False if the last attempt to make something durable failed.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     /// Takes back what is not durable.
     fn abandon(&mut self, _error: &io::Error) {}
 }

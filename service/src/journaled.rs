@@ -123,6 +123,10 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         Some(Arc::clone(self.ledger.as_ref()?.log()))
     }
 
+    fn is_ready(&self) -> bool {
+        !self.ledger.as_ref().is_some_and(|ledger| ledger.has_failed())
+    }
+
     fn abandon(&mut self, error: &io::Error) {
         if let Some(ledger) = &mut self.ledger
             && let Err(error) = ledger.abandon(&mut self.store, error)

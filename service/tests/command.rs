@@ -47,10 +47,10 @@ fn get(to: SocketAddr, path: &str, token: &str) -> wire::Answer {
 fn it_serves_what_it_was_told_and_ends_when_told() {
     for signal in ["-TERM", "-INT"] {
         let mut command = command(&["--configuration", CONFIGURATION, "--bare"]);
-        command.env("RUNTALLY_READ_TOKEN", "r").env("RUNTALLY_WRITE_TOKEN", "w");
+        command.env("RUNTALLY_READ_TOKEN", "reading-token").env("RUNTALLY_WRITE_TOKEN", "writing-token");
         let (child, to) = start(&mut command);
         let path = format!("/deviceManagement/hardwareConfigurations/{CONFIGURATION}/runSummary");
-        let summary = get(to, &path, "r").json();
+        let summary = get(to, &path, "reading-token").json();
         assert_eq!(summary["successfulDeviceCount"], 0, "bare: no envelope");
         let idle = Connection::new(to);
         let (code, said) = stop(child, signal);
@@ -78,7 +78,7 @@ fn tokens_that_are_not_given_are_made_and_printed() {
 #[test]
 fn a_printed_token_is_taken() {
     let mut command = command(&["--demo", "--log", "off"]);
-    command.env("RUNTALLY_WRITE_TOKEN", "w");
+    command.env("RUNTALLY_WRITE_TOKEN", "writing-token");
     let (mut child, to) = start(&mut command);
     let mut said = String::new();
     BufReader::new(child.stderr.as_mut().expect("piped")).read_line(&mut said).expect("a line");

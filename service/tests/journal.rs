@@ -38,7 +38,7 @@ fn command(place: &Place, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runtally-service"));
     command.args(["--listen", "127.0.0.1:0", "--bare", "--log", "off", "--journal"]);
     command.arg(&place.0).args(args);
-    command.env("RUNTALLY_READ_TOKEN", "r").env("RUNTALLY_WRITE_TOKEN", "w");
+    command.env("RUNTALLY_READ_TOKEN", "reading-token").env("RUNTALLY_WRITE_TOKEN", "writing-token");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -111,7 +111,7 @@ impl Service {
 }
 
 fn ask(to: &mut Connection, method: &str, path: &str, body: &Value) -> Option<Answer> {
-    let headers = ["Host: localhost", "Authorization: Bearer w", "Content-Type: application/json"];
+    let headers = ["Host: localhost", "Authorization: Bearer writing-token", "Content-Type: application/json"];
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     to.try_write(&request(method, path, &headers, &body));
     to.read()
