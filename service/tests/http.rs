@@ -235,7 +235,8 @@ fn half_a_head_is_given_up() {
     let to = start(Options::default(), limits);
     let mut connection = Connection::new(to);
     connection.write(b"GET / HTTP/1.1\r\nHost: x\r\n");
-    assert!(connection.read().is_none_or(|answer| answer.status == 408));
+    let answer = connection.read().expect("an answer");
+    assert_eq!((answer.status, answer.message().as_str()), (408, "the head of the request took too long"));
     assert_eq!(connection.read(), None, "the connection is closed");
 }
 
@@ -256,9 +257,9 @@ fn what_is_no_http_is_refused() {
         let mut connection = Connection::new(to);
         connection.try_write(bytes.as_bytes());
         connection.stop_writing();
-        if let Some(answer) = connection.read() {
-            assert!((400..=431).contains(&answer.status), "{bytes:.60} {answer:?}");
-        }
+        let answer = connection.read().expect("an answer");
+        assert!((400..=431).contains(&answer.status), "{bytes:.60} {answer:?}");
+        answer.message();
     }
     assert_eq!(get(to, &h("/runSummary")).status, 200);
 }
@@ -397,4 +398,39 @@ fn metrics_and_rollouts_need_the_reading_token() {
     }
     let of_configuration = metrics.body.lines().filter(|line| line.contains(&labels)).count();
     assert_eq!(of_configuration, 12);
+}
+
+#[test]
+fn an_answer_that_is_not_read_is_given_up() {
+    let limits = Limits { answer: Duration::from_millis(200), ..Limits::default() };
+    let to = start(Options::default(), limits);
+    // More than the system buffers.
+    let bytes = request("GET", "/", &[HOST], b"").repeat(2000);
+    let mut connection = Connection::new(to);
+    connection.try_write(&bytes);
+    let begin = std::time::Instant::now();
+    loop {
+        let metrics = get(to, "/metrics").body;
+        if metrics.contains("runtally_connections_closed_total{reason=\"answer_timeout\"} 1\n") {
+            break;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "{metrics}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn whoever_reads_slowly_but_in_time_gets_every_answer() {
+    let limits = Limits { answer: Duration::from_secs(20), ..Limits::default() };
+    let to = start(Options::default(), limits);
+    let one = request("GET", "/", &[HOST], b"");
+    let page = ask(to, &one).body;
+    let mut connection = Connection::new(to);
+    connection.write(&one.repeat(300));
+    connection.stop_writing();
+    for _ in 0..300 {
+        std::thread::sleep(Duration::from_millis(1));
+        assert_eq!(connection.read().expect("an answer").body, page);
+    }
+    assert_eq!(connection.read(), None);
 }
