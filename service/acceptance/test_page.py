@@ -12,6 +12,8 @@ if BROWSER is None:
 
 from playwright.sync_api import expect, sync_playwright
 
+from conftest import Service
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -140,6 +142,9 @@ def test_the_keyboard_is_enough(page, service):
 def test_a_wrong_token_is_told_and_none_is_in_the_address(page, service):
     sign_in(page, service, "wrong")
     expect(page.get_by_role("alert")).to_have_text("The service does not know this token.")
+    # No header can carry these, so the browser would refuse to send them.
+    sign_in(page, service, "\u201creading-token\u201d")
+    expect(page.get_by_role("alert")).to_have_text("The service does not know this token.")
     sign_in(page, service)
     expect(page.locator("#board")).to_be_visible()
     assert page.url == f"{service.origin}/"
@@ -197,6 +202,44 @@ def test_an_answer_that_stays_away_is_told_and_waited_for(page, service):
     expect(page.locator("#devices .total")).to_have_text("1")
     page.unroute("**/runSummary")
     expect(page.locator("#status")).to_contain_text("Live")
+
+
+def test_it_looks_again_until_something_is_rolled_out(page):
+    service = Service(rollouts=False)
+    try:
+        sign_in(page, service)
+        expect(page.locator("#status")).to_contain_text("Nothing is rolled out yet")
+        expect(page.locator("#board")).to_be_hidden()
+        service.ask("POST", f"hardwareConfigurations/{service.configuration}/runSummary", {
+            f"{name}{of}Count": 1 for name in STATES.values() for of in ("Device", "User")
+        })
+        expect(page.locator("#board")).to_be_visible()
+        expect(page.locator("#devices .total")).to_have_text("6")
+        assert page.complaints == []
+    finally:
+        service.stop()
+
+
+def test_a_name_cannot_turn_what_is_beside_it_around(page, service):
+    name = "ada\u202egpj.exe@example.com"
+    service.report(1, name, "success")
+    sign_in(page, service)
+    user = page.locator("button.user bdi")
+    expect(user).to_have_text(name)
+    assert user.evaluate("node => getComputedStyle(node).unicodeBidi") == "isolate"
+    # The cells beside it read from left to right.
+    assert page.locator("tbody .state").first.inner_text() == "Successful"
+
+
+def test_nothing_but_its_own_script_runs(page, service):
+    sign_in(page, service)
+    expect(page.locator("#board")).to_be_visible()
+    ran = page.evaluate("""() => {
+        const script = document.createElement("script");
+        try { script.textContent = "window.ran = true"; document.body.append(script); } catch {}
+        return window.ran === true;
+    }""")
+    assert not ran
 
 
 def test_the_page_is_one_small_file():
