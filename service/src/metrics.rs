@@ -109,6 +109,15 @@ impl Metrics {
         self.log_lines_lost.fetch_add(count as u64, Ordering::Relaxed);
     }
 
+    pub(crate) fn committed(&self, requests: usize, took: Duration) {
+        self.commits.record(took);
+        self.committed.fetch_add(requests as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn commit_failed(&self) {
+        self.failed_commits.fetch_add(1, Ordering::Relaxed);
+    }
+
     #[cfg(test)]
     pub(crate) fn lost_lines(&self) -> u64 {
         self.log_lines_lost.load(Ordering::Relaxed)
@@ -156,6 +165,13 @@ impl Metrics {
         }
         text.family("log_lines_lost", "counter", "Lines of the log that could not be written");
         text.sample("log_lines_lost_total", "", self.log_lines_lost.load(Ordering::Relaxed));
+        let help = "Time that transactions took, from the first request of each to its end";
+        text.family("database_commit_seconds", "histogram", help);
+        self.commits.write("database_commit_seconds", &mut text);
+        text.family("database_changes", "counter", "Requests whose changes were made durable");
+        text.sample("database_changes_total", "", self.committed.load(Ordering::Relaxed));
+        text.family("database_failures", "counter", "Transactions that failed");
+        text.sample("database_failures_total", "", self.failed_commits.load(Ordering::Relaxed));
         text.end()
     }
 }
@@ -240,6 +256,18 @@ impl Histogram {
         let place = BOUNDS.iter().take_while(|&&bound| seconds > bound).count();
         self.buckets[place].fetch_add(1, Ordering::Relaxed);
         self.micros.fetch_add(took.as_micros() as u64, Ordering::Relaxed);
+    }
+
+    fn write(&self, name: &str, text: &mut Text) {
+        let mut count = 0;
+        let bounds = BOUNDS.iter().map(|bound| format!("{bound:?}"));
+        for (bound, bucket) in bounds.chain(["+Inf".to_owned()]).zip(&self.buckets) {
+            count += bucket.load(Ordering::Relaxed);
+            text.sample(&format!("{name}_bucket"), &format!("le=\"{bound}\""), count);
+        }
+        let seconds = self.micros.load(Ordering::Relaxed) as f64 / 1e6;
+        text.sample(&format!("{name}_sum"), "", seconds);
+        text.sample(&format!("{name}_count"), "", count);
     }
 }
 
