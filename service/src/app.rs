@@ -1,6 +1,9 @@
 //! Requests: the few paths of this service, and all those of the library.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -16,14 +19,18 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http_body_util::BodyExt;
-use runtally::graph::{self, Store};
+use runtally::http::{self, Access, Clock, Settings};
+use runtally::store::{Kind, RolloutId, Store};
+use runtally::{DateTime, Gate};
 use tokio::time::timeout;
+use uuid::Uuid;
 
-use crate::journal::{Durable, NotDurable};
-use crate::metrics::{Format, Metrics};
+use crate::database::{Database, Job, Writer, kind_name};
+use crate::metrics::{self, Format, Metrics};
 use crate::page::Page;
 use crate::server::Seat;
-use crate::{Access, Desk, Origin, Rollouts, Tokens, Totals};
+use crate::store::{Plan, Rollouts, Totals, now};
+use crate::{Origin, Tokens};
 
 /// How requests are answered.
 #[derive(Clone, Debug)]
@@ -39,6 +46,14 @@ pub struct Options {
     pub body: usize,
     /// The time that the body of a request may take.
     pub body_time: Duration,
+    /// The earliest time that a device's clock may say; what is earlier is taken as now.
+    pub earliest: DateTime,
+    /// How far a device's clock may be ahead; what is later is taken as now.
+    pub ahead: Duration,
+    /// How long a device may be pending until it is overdue.
+    pub overdue: Duration,
+    /// When a roll-out is to be stopped.
+    pub gate: Option<Gate>,
     /// What is counted of the service itself.
     pub metrics: Arc<Metrics>,
 }
@@ -52,6 +67,10 @@ impl Default for Options {
             // The longest device state there is, with every character of it escaped.
             body: 256 * 1024,
             body_time: Duration::from_secs(30),
+            earliest: Clock::new(DateTime::MIN).earliest,
+            ahead: Clock::new(DateTime::MIN).ahead,
+            overdue: Duration::from_secs(24 * 60 * 60),
+            gate: None,
             metrics: Arc::default(),
         }
     }
@@ -60,25 +79,59 @@ impl Default for Options {
 /// What [`serve`](crate::serve) serves.
 #[derive(Clone)]
 pub struct Service {
+    app: Arc<App>,
     pub(crate) router: Router,
     pub(crate) metrics: Arc<Metrics>,
 }
 
 struct App {
-    desk: &'static Mutex<Desk<dyn Rollouts>>,
-    options: Options,
+    store: &'static RwLock<dyn Rollouts>,
+    /// The way of what is written to the disk, if it is kept there.
+    writer: Option<Writer>,
+    options: Arc<Options>,
     page: Page,
+    overdue: Mutex<Option<(Instant, HashMap<RolloutId, usize>)>>,
 }
 
 const HEALTH: &str = "/healthz";
 const READINESS: &str = "/readyz";
 
+/// How long the number of overdue devices is kept: finding it out looks at every row.
+const OVERDUE_KEPT: Duration = Duration::from_secs(2);
+
+/// The longest answer, and with it the longest page of a list: 128 KiB, some 350 users or 580
+/// devices.
+const ANSWER: usize = 1 << 17;
+
+thread_local! {
+    /// Where answers are written, before as much memory is taken as they need.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; ANSWER]);
+}
+
 impl Service {
-    /// The service over a desk.
-    #[must_use]
-    pub fn new(desk: &'static Mutex<Desk<dyn Rollouts>>, options: Options) -> Self {
+    /// The service over a store, which a database keeps if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the system grants no thread for the database.
+    pub fn new(
+        store: &'static RwLock<dyn Rollouts>,
+        database: Option<Database>,
+        options: Options,
+    ) -> io::Result<Self> {
+        let options = Arc::new(options);
         let metrics = Arc::clone(&options.metrics);
-        let app = Arc::new(App { desk, options, page: Page::new() });
+        let writer = match database {
+            Some(database) => {
+                let own = Arc::clone(&options);
+                let answering = move |store: &dyn Rollouts, job: &Job| own.reply(store, job);
+                let (answering, metrics) = (Arc::new(answering), Arc::clone(&metrics));
+                Some(Writer::start(database, store, answering, metrics)?)
+            }
+            None => None,
+        };
+        let overdue = Mutex::default();
+        let app = Arc::new(App { store, writer, options, page: Page::new(), overdue });
         let router = Router::new()
             .route("/", get(page))
             .route("/rollouts", get(rollouts))
@@ -87,30 +140,44 @@ impl Service {
             .route(READINESS, get(readiness))
             .method_not_allowed_fallback(method_not_allowed)
             .fallback(graph);
-        Self { router: finish(router, app), metrics }
+        Ok(Self { router: finish(router, &app), app, metrics })
     }
 
     /// The paths that tell how the service is, and nothing else: for a listener of their own.
     #[must_use]
-    pub fn health(desk: &'static Mutex<Desk<dyn Rollouts>>, options: Options) -> Self {
-        let metrics = Arc::clone(&options.metrics);
-        let app = Arc::new(App { desk, options, page: Page::new() });
+    pub fn health(&self) -> Self {
+        let app = Arc::clone(&self.app);
         let router = Router::new()
             .route(HEALTH, get("ok"))
             .route(READINESS, get(readiness))
             .method_not_allowed_fallback(method_not_allowed)
             .fallback(nothing);
-        Self { router: finish(router, app), metrics }
+        Self { router: finish(router, &app), app, metrics: Arc::clone(&self.metrics) }
+    }
+
+    /// Makes durable what there is, and closes the database.
+    pub fn finish(&self) {
+        if let Some(writer) = &self.app.writer {
+            writer.finish();
+        }
+    }
+
+    /// Answers a request as if it had come over the network, with a token that may write.
+    pub(crate) async fn ask(&self, mut head: Parts, body: Vec<u8>) -> StatusCode {
+        if let Some(authorization) = self.app.options.tokens.authorization() {
+            head.headers.insert(AUTHORIZATION, authorization);
+        }
+        self.app.answer(Job { head, body }).await.status()
     }
 
     /// Whether this path is answered however busy the service is.
-    pub(crate) fn is_always_answered(&self, path: &str) -> bool {
+    pub(crate) fn is_always_answered(path: &str) -> bool {
         path == HEALTH || path == READINESS
     }
 }
 
-fn finish(router: Router<Arc<App>>, app: Arc<App>) -> Router {
-    router.layer(from_fn_with_state(Arc::clone(&app), observe)).with_state(app)
+fn finish(router: Router<Arc<App>>, app: &Arc<App>) -> Router {
+    router.layer(from_fn_with_state(Arc::clone(app), observe)).with_state(Arc::clone(app))
 }
 
 /// One line for each request, and one more in the metrics; and what every answer has. The path is
@@ -166,26 +233,40 @@ async fn nothing() -> Response {
     refuse(StatusCode::NOT_FOUND, "itemNotFound", "no such resource")
 }
 
-/// The ids of the configurations and scripts: what the page begins with.
+/// What is rolled out, what the page shows of it beside the counts, and what the token allows.
 async fn rollouts(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let totals = match app.totals(&headers).await {
-        Ok(totals) => totals,
-        Err(refusal) => return refusal,
-    };
-    let rollouts =
-        totals.iter().map(|it| serde_json::json!({ "kind": it.kind, "id": it.id.to_string() }));
-    let body = serde_json::json!({ "value": rollouts.collect::<Vec<_>>() });
+    let Some(access) = app.access(&headers) else { return unauthorized(&headers) };
+    let overdue = app.overdue();
+    let rollouts = app.totals().into_iter().map(|it| {
+        let gate = app.options.gate.map(|gate| metrics::verdict(gate.verdict(&it.summary)));
+        serde_json::json!({
+            "kind": kind_name(it.id.kind),
+            "id": it.id.id.to_string(),
+            "version": it.version,
+            "overdue": overdue.get(&it.id).copied().unwrap_or(0),
+            "gate": gate,
+        })
+    });
+    let body = serde_json::json!({
+        "access": if access == Access::Write { "write" } else { "read" },
+        "value": rollouts.collect::<Vec<_>>(),
+    });
     (json_headers(), body.to_string()).into_response()
 }
 
 async fn metrics_of(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let totals = match app.totals(&headers).await {
-        Ok(totals) => totals,
-        Err(refusal) => return refusal,
-    };
+    if app.access(&headers).is_none() {
+        return unauthorized(&headers);
+    }
     let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let format = Format::preferred(accept);
-    let text = app.options.metrics.text(format, &totals, app.is_ready());
+    let state = metrics::Rollouts {
+        totals: &app.totals(),
+        overdue: &app.overdue(),
+        gate: app.options.gate.as_ref(),
+        is_ready: app.is_ready(),
+    };
+    let text = app.options.metrics.text(format, &state);
     ([(CONTENT_TYPE, format.media_type())], text).into_response()
 }
 
@@ -193,9 +274,9 @@ async fn metrics_of(State(app): State<Arc<App>>, headers: HeaderMap) -> Response
 async fn graph(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     // Before the body is asked for: an `Expect: 100-continue` is answered with the refusal.
-    let Some(access) = app.access(&head.headers) else {
+    if app.access(&head.headers).is_none() {
         return unauthorized(&head.headers);
-    };
+    }
     // Some clients compress what they send, and send it again plain after this answer.
     if !is_identity(&head.headers) {
         let message = "send the body without a Content-Encoding";
@@ -206,7 +287,7 @@ async fn graph(State(app): State<Arc<App>>, request: Request) -> Response {
     match read(body, &app.options).await {
         Ok(body) => {
             works(&head.extensions);
-            app.answer(&head, access, &body).await
+            app.answer(Job { head, body }).await
         }
         Err(refusal) => refusal,
     }
@@ -273,83 +354,112 @@ impl App {
     }
 
     fn is_ready(&self) -> bool {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner).store().is_ready()
+        self.writer.as_ref().is_none_or(Writer::is_ready)
     }
 
-    async fn answer(&self, head: &Parts, access: Access, body: &[u8]) -> Response {
-        let origin = match &self.options.origin {
-            Some(origin) => Some(origin.clone()),
-            // Without a host, links are paths.
-            None => Origin::of(&head.headers, &head.uri).ok(),
-        };
-        let token = format!("Bearer {}", self.options.tokens.one(access));
-        let request = graph::Request {
-            // What a GET is answered is what a HEAD asks for; the connection leaves the body out.
-            method: if head.method == Method::HEAD { "GET" } else { head.method.as_str() },
-            path: head.uri.path(),
-            query: head.uri.query().unwrap_or_default(),
-            authorization: Some(&token),
-            content_type: text(&head.headers, &CONTENT_TYPE),
-            body,
-        };
-        self.handle(&request, origin.as_ref().map_or("", Origin::as_str)).await
+    fn totals(&self) -> Vec<Totals> {
+        self.store.read().unwrap_or_else(PoisonError::into_inner).totals()
     }
 
-    /// The library's answer, once all that it shows is durable.
-    async fn handle(&self, request: &graph::Request<'_>, origin: &str) -> Response {
-        let tokens = &self.options.tokens;
-        let settings = graph::Settings {
-            read_token: tokens.one(Access::Read),
-            write_token: tokens.one(Access::Write),
-            bare: self.options.bare,
-            origin,
-        };
-        loop {
-            let (response, durable) = {
-                let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-                let response = response(&desk.handle(request, &settings));
-                (response, desk.store().durable())
-            };
-            match wait(durable).await {
-                Ok(()) => return response,
-                // What was seen is not there. What is there can still be read.
-                Err(_) if request.method == "GET" => {}
-                Err(why) => {
-                    let (status, code) = (StatusCode::INSUFFICIENT_STORAGE, "insufficientStorage");
-                    return refuse(status, code, &why.to_string());
-                }
+    fn overdue(&self) -> HashMap<RolloutId, usize> {
+        let mut kept = self.overdue.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some((at, overdue)) if at.elapsed() < OVERDUE_KEPT => overdue.clone(),
+            _ => {
+                let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
+                let overdue = store.overdue(self.options.overdue);
+                *kept = Some((Instant::now(), overdue.clone()));
+                overdue
             }
         }
     }
 
-    /// All totals, for whoever may read.
-    async fn totals(&self, headers: &HeaderMap) -> Result<Vec<Totals>, Response> {
-        if self.access(headers).is_none() {
-            return Err(unauthorized(headers));
-        }
-        loop {
-            let (totals, durable) = {
-                let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-                (desk.store().totals(), desk.store().durable())
-            };
-            if wait(durable).await.is_ok() {
-                return Ok(totals);
+    /// The answer, once all that it shows is durable.
+    async fn answer(&self, job: Job) -> Response {
+        let is_read = matches!(job.head.method, Method::GET | Method::HEAD);
+        match &self.writer {
+            Some(writer) if !is_read => writer.answer(job).await,
+            _ if is_read => {
+                let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
+                self.options.reply(&*store, &job).0
+            }
+            _ => {
+                let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
+                let (response, plan) = self.options.reply(&*store, &job);
+                match plan.map_or(Ok(()), |plan| store.commit(&plan)) {
+                    Ok(()) => response,
+                    Err(error) => refuse(StatusCode::CONFLICT, "conflict", &error),
+                }
             }
         }
     }
 }
 
-async fn wait(durable: Option<Durable>) -> Result<(), NotDurable> {
-    match durable {
-        None => Ok(()),
-        Some(durable) => {
-            durable.await.unwrap_or_else(|_| Err(NotDurable::from("the service ends")))
+impl Options {
+    /// How a store answers a request, and what is to be changed first.
+    fn reply(&self, store: &dyn Rollouts, job: &Job) -> (Response, Option<Plan>) {
+        let Job { head, body } = job;
+        if let Some(rest) = head.uri.path().strip_prefix("/rollouts/") {
+            return self.retire(store, rest, head);
+        }
+        let origin = match &self.origin {
+            Some(origin) => Some(origin.clone()),
+            // Without a host, links are paths.
+            None => Origin::of(&head.headers, &head.uri).ok(),
+        };
+        let (read, write) = self.tokens.both();
+        let settings = Settings {
+            read_tokens: &read,
+            write_tokens: &write,
+            bare: self.bare,
+            origin: origin.as_ref().map_or("", Origin::as_str),
+            clock: Some(Clock { now: now(), earliest: self.earliest, ahead: self.ahead }),
+        };
+        let request = http::Request {
+            // What a GET is answered is what a HEAD asks for; the connection leaves the body out.
+            method: if head.method == Method::HEAD { "GET" } else { head.method.as_str() },
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            authorization: text(&head.headers, &AUTHORIZATION),
+            content_type: text(&head.headers, &CONTENT_TYPE),
+            body,
+        };
+        BUFFER.with_borrow_mut(|buffer| {
+            let (answer, plan) = store.answer(&request, &settings, buffer);
+            (response(&answer), plan)
+        })
+    }
+
+    /// `POST /rollouts/{kind}/{id}/devices/{id}/retire`: Graph has no operation for it.
+    fn retire(&self, store: &dyn Rollouts, path: &str, head: &Parts) -> (Response, Option<Plan>) {
+        let refused = |status, code, message| (refuse(status, code, message), None);
+        let parts: Vec<_> = path.split('/').collect();
+        let [kind, id, "devices", device, "retire"] = parts[..] else {
+            return refused(StatusCode::NOT_FOUND, "itemNotFound", "no such resource");
+        };
+        let kind = [Kind::Configuration, Kind::Script].into_iter().find(|it| kind_name(*it) == kind);
+        let (Some(kind), Ok(id), Ok(device)) = (kind, Uuid::try_parse(id), Uuid::try_parse(device))
+        else {
+            return refused(StatusCode::NOT_FOUND, "itemNotFound", "no such resource");
+        };
+        if head.method != Method::POST {
+            let (status, code) = (StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed");
+            let (answer, plan) = refused(status, code, "method not allowed (allowed: POST)");
+            return (([(ALLOW, "POST")], answer).into_response(), plan);
+        }
+        if self.tokens.access(text(&head.headers, &AUTHORIZATION)) != Some(Access::Write) {
+            let message = "the token may only read; retiring a device needs one that may write";
+            return refused(StatusCode::FORBIDDEN, "accessDenied", message);
+        }
+        match store.retire(RolloutId { kind, id }, device) {
+            Some(plan) => (StatusCode::NO_CONTENT.into_response(), Some(plan)),
+            None => refused(StatusCode::NOT_FOUND, "itemNotFound", "no such device is counted"),
         }
     }
 }
 
 /// An answer of the library, taken out of its buffer.
-fn response(answer: &graph::Response<'_>) -> Response {
+fn response(answer: &http::Response<'_>) -> Response {
     let mut response = Response::new(Body::from(Bytes::copy_from_slice(answer.body)));
     // The library knows no status that is none.
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
@@ -367,11 +477,11 @@ fn response(answer: &graph::Response<'_>) -> Response {
 /// The library's answer to whoever has no token it knows.
 fn unauthorized(headers: &HeaderMap) -> Response {
     let authorization = text(headers, &AUTHORIZATION);
-    let request = graph::Request { method: "GET", authorization, ..graph::Request::default() };
+    let request = http::Request { method: "GET", authorization, ..http::Request::default() };
     let mut buffer = [0; 512];
-    // No token is known to a store of none.
-    let mut store: Store<0, 0, 1, 1> = Store::new();
-    response(&store.handle(&request, &graph::Settings::default(), &mut buffer))
+    // The store of a service without tokens.
+    let store: Store<0, 0, 1, 1> = Store::new();
+    response(&store.answer(&request, &Settings::default(), &mut buffer).response)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -7,13 +7,14 @@ use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use args::{Args, Ask};
-use runtally::graph::RolloutId;
+use runtally::Gate;
+use runtally::store::{RolloutId, Store};
 use runtally_service::{
-    Committer, Desk, Journaled, Limits, Log, Metrics, Options, Service, demo, serve,
+    Database, Limits, Log, MOST_BYTES, Metrics, Options, Rollouts, Service, demo, serve,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -22,7 +23,7 @@ use tokio::sync::watch;
 
 /// Eight configurations and eight scripts, each of 65 534 devices and 16 384 users. Empty, it is
 /// all zero bytes: the system gives memory to a row when it is first written.
-static DESK: Mutex<Desk<Journaled<8, 8, 65_534, 16_384>>> = Mutex::new(Desk::new(Journaled::new()));
+static STORE: RwLock<Store<8, 8, 65_534, 16_384>> = RwLock::new(Store::new());
 
 /// How long the log is given to be written at the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -72,53 +73,63 @@ fn run(args: Args, log: &Log, metrics: Arc<Metrics>) -> Result<(), Box<dyn Error
     std::panic::set_hook(Box::new(move |panic| panics.line(&panic.to_string())));
 
     let limits = start::limits(&args)?;
-    let options = Options {
+    let mut options = Options {
         tokens: start::tokens(&args, log)?,
         bare: args.bare,
         origin: args.origin.clone(),
+        gate: args.gate.map(|per_10_000| Gate {
+            per_10_000,
+            minimum: args.gate_minimum.unwrap_or(1),
+            ..Gate::default()
+        }),
         metrics,
         ..Options::default()
     };
-    open(&args, log)?;
-    let committer = Committer::start(&DESK)?;
+    options.earliest = args.earliest.unwrap_or(options.earliest);
+    options.ahead = args.ahead.unwrap_or(options.ahead);
+    options.overdue = args.overdue.unwrap_or(options.overdue);
 
     let runtime = Runtime::new()?;
-    let result = runtime.block_on(listen(&args, limits, options));
+    // A file that may grow no further is a write that fails, not the end.
+    let _too_large = runtime.block_on(async { signal(SignalKind::from_raw(libc::SIGXFSZ)) })?;
+    let database = open(&args, log)?;
+    let service = Service::new(&STORE, database, options)?;
+    let result = runtime.block_on(listen(&args, limits, &service));
+    service.finish();
     // A task that waits for what never comes is left behind.
     runtime.shutdown_background();
-    if let Some(committer) = committer {
-        committer.finish();
-    }
     result
 }
 
-/// Fills the desk with what is on file and what the arguments name.
-fn open(args: &Args, log: &Log) -> Result<(), Box<dyn Error>> {
-    let mut desk = DESK.lock().unwrap_or_else(PoisonError::into_inner);
+/// Fills the store with what is on file and what the arguments name.
+fn open(args: &Args, log: &Log) -> Result<Option<Database>, Box<dyn Error>> {
+    let mut store = STORE.write().unwrap_or_else(PoisonError::into_inner);
+    let store: &mut dyn Rollouts = &mut *store;
     // Nobody outside can choose keys that collide.
-    desk.store().reseed(getrandom::u64()?);
-    if let Some(path) = &args.journal {
-        start::file_size(64 << 20)?;
-        let recovered = desk.store().open(path);
-        let recovered =
-            recovered.map_err(|error| format!("the journal {}: {error}", path.display()))?;
-        log.line(&format!(
-            "journal {}: records: {} restored, {} damaged",
-            path.display(),
-            recovered.records,
-            recovered.damaged
-        ));
+    store.reseed(getrandom::u64()?);
+    let mut database = None;
+    if let Some(path) = &args.database {
+        let named = |error| format!("the database {}: {error}", path.display());
+        start::file_size(MOST_BYTES)?;
+        let mut opened = Database::open(path).map_err(named)?;
+        let devices = opened.restore(store).map_err(named)?;
+        log.line(&format!("database {}: {devices} devices", path.display()));
+        database = Some(opened);
     }
-    let configurations = args.configurations.iter().copied().map(RolloutId::Configuration);
-    for id in configurations.chain(args.scripts.iter().copied().map(RolloutId::Script)) {
-        desk.store().declare(id)?;
+    let configurations = args.configurations.iter().copied().map(RolloutId::configuration);
+    let mut new = Vec::new();
+    for id in configurations.chain(args.scripts.iter().copied().map(RolloutId::script)) {
+        if store.insert(id)? {
+            new.push(id);
+        }
     }
-    Ok(())
+    if let Some(database) = &mut database {
+        database.insert(&new)?;
+    }
+    Ok(database)
 }
 
-async fn listen(args: &Args, limits: Limits, options: Options) -> Result<(), Box<dyn Error>> {
-    // A file that may grow no further is a write that fails, not the end.
-    let _too_large = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
+async fn listen(args: &Args, limits: Limits, service: &Service) -> Result<(), Box<dyn Error>> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let listener = bind(args.listen).await?;
@@ -127,7 +138,7 @@ async fn listen(args: &Args, limits: Limits, options: Options) -> Result<(), Box
         Some(address) => {
             let listener = bind(address).await?;
             let address = listener.local_addr()?;
-            let service = Service::health(&DESK, options.clone());
+            let service = service.health();
             let limits = Limits { connections: 64, connections_per_address: 64, ..limits };
             let end = ended(end.clone());
             let serving = async move { serve(listener, service, &limits, end).await };
@@ -140,7 +151,7 @@ async fn listen(args: &Args, limits: Limits, options: Options) -> Result<(), Box
         print(&format!("health on http://{address}"));
     }
     if args.demo {
-        tokio::spawn(demo::run(&DESK));
+        tokio::spawn(demo::run(service.clone()));
     }
     tokio::spawn(async move {
         tokio::select! {
@@ -151,7 +162,7 @@ async fn listen(args: &Args, limits: Limits, options: Options) -> Result<(), Box
         // Until then both ends are served.
         ends.closed().await;
     });
-    serve(listener, Service::new(&DESK, options), &limits, ended(end)).await;
+    serve(listener, service.clone(), &limits, ended(end)).await;
     if let Some((_, health)) = health {
         let _ = health.await;
     }

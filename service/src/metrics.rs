@@ -1,12 +1,15 @@
 //! What Prometheus reads.
 
+use std::collections::HashMap;
 use std::fmt::{Display, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use runtally::RunState;
+use runtally::store::RolloutId;
+use runtally::{Gate, RunState, Verdict};
 
 use crate::Totals;
+use crate::database::kind_name;
 
 /// A format of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,23 @@ pub(crate) enum Format {
     Text,
     /// `OpenMetrics` 1.0.
     OpenMetrics,
+}
+
+/// What there is to tell of the roll-outs.
+pub(crate) struct Rollouts<'a> {
+    pub(crate) totals: &'a [Totals],
+    pub(crate) overdue: &'a HashMap<RolloutId, usize>,
+    pub(crate) gate: Option<&'a Gate>,
+    pub(crate) is_ready: bool,
+}
+
+/// A word for what a gate says.
+pub(crate) const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::TooFew => "tooFew",
+        Verdict::Below => "below",
+        Verdict::Reached => "reached",
+    }
 }
 
 /// What is counted of the service itself.
@@ -125,7 +145,8 @@ impl Metrics {
 
     /// The text in this format, the counts of the roll-outs among it. Samples come in the same
     /// order every time.
-    pub(crate) fn text(&self, format: Format, totals: &[Totals], is_ready: bool) -> String {
+    pub(crate) fn text(&self, format: Format, rollouts: &Rollouts<'_>) -> String {
+        let Rollouts { totals, overdue, gate, is_ready } = *rollouts;
         let mut text = Text { format, text: String::new() };
         text.family("devices", "gauge", "Devices in each run state");
         for it in totals {
@@ -144,6 +165,21 @@ impl Metrics {
             if let Some(at) = it.summary.last_run {
                 let seconds = at.ticks() as f64 / 1e7;
                 text.sample("last_run_timestamp_seconds", &labels(it), seconds);
+            }
+        }
+        text.family("overdue_devices", "gauge", "Devices that are pending for too long");
+        for it in totals {
+            let count = overdue.get(&it.id).copied().unwrap_or(0);
+            text.sample("overdue_devices", &labels(it), count);
+        }
+        if let Some(gate) = gate {
+            text.family("gate", "gauge", "1 for what the gate says of the roll-out, 0 for the rest");
+            for it in totals {
+                let said = gate.verdict(&it.summary);
+                for one in [Verdict::TooFew, Verdict::Below, Verdict::Reached] {
+                    let labels = format!("{},verdict=\"{}\"", labels(it), verdict(one));
+                    text.sample("gate", &labels, u8::from(one == said));
+                }
             }
         }
         text.family("ready", "gauge", "1 if writes can be made durable, 0 if the last one could not");
@@ -177,7 +213,7 @@ impl Metrics {
 }
 
 fn labels(of: &Totals) -> String {
-    format!("kind=\"{}\",id=\"{}\"", of.kind, of.id)
+    format!("kind=\"{}\",id=\"{}\"", kind_name(of.id.kind), of.id.id)
 }
 
 fn state_labels(of: &Totals, state: RunState) -> String {

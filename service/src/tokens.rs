@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use subtle::ConstantTimeEq;
+use axum::http::HeaderValue;
+use runtally::http::{Access, Settings};
 
 /// The shortest token, in characters. Twelve random visible characters are 78 bits, far more than
 /// anyone can try over a network.
@@ -16,7 +17,8 @@ pub const LONGEST: usize = 1024;
 /// former is still in use. A role without tokens is nobody's.
 ///
 /// ```
-/// use runtally_service::{Access, Tokens};
+/// use runtally::http::Access;
+/// use runtally_service::Tokens;
 ///
 /// let read = vec!["reading-token".to_owned()];
 /// let write = vec!["writing-token".to_owned(), "former-writing-token".to_owned()];
@@ -31,15 +33,6 @@ pub const LONGEST: usize = 1024;
 pub struct Tokens {
     read: Vec<String>,
     write: Vec<String>,
-}
-
-/// What the bearer of a token may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Graph's `DeviceManagementConfiguration.Read.All`.
-    Read,
-    /// Graph's `DeviceManagementConfiguration.ReadWrite.All`.
-    Write,
 }
 
 /// Why a token is refused. The message does not show it.
@@ -92,30 +85,26 @@ impl Tokens {
     /// compared in constant time.
     #[must_use]
     pub fn access(&self, authorization: Option<&str>) -> Option<Access> {
-        let (scheme, token) = authorization?.split_once(' ')?;
-        // Source: RFC 9110, section 11.1: the scheme's case does not matter.
-        if !scheme.eq_ignore_ascii_case("Bearer") {
-            return None;
-        }
-        let token = token.trim_ascii().as_bytes();
-        let is_one_of = |known: &[String]| {
-            known.iter().fold(false, |is, it| is | bool::from(it.as_bytes().ct_eq(token)))
-        };
-        match (is_one_of(&self.write), is_one_of(&self.read)) {
-            (true, _) => Some(Access::Write),
-            (false, true) => Some(Access::Read),
-            (false, false) => None,
-        }
+        let (read, write) = self.both();
+        let settings =
+            Settings { read_tokens: &read, write_tokens: &write, ..Settings::default() };
+        settings.access(authorization)
     }
 
-    /// One token of the role.
-    pub(crate) fn one(&self, access: Access) -> &str {
-        let tokens = match access {
-            Access::Read => &self.read,
-            Access::Write => &self.write,
-        };
-        tokens.first().map_or("", String::as_str)
+    /// Those that may read, and those that may write.
+    pub(crate) fn both(&self) -> (Vec<&str>, Vec<&str>) {
+        (texts(&self.read), texts(&self.write))
     }
+
+    /// An `Authorization` header that may write.
+    pub(crate) fn authorization(&self) -> Option<HeaderValue> {
+        let token = self.write.first()?;
+        HeaderValue::from_str(&format!("Bearer {token}")).ok()
+    }
+}
+
+fn texts(tokens: &[String]) -> Vec<&str> {
+    tokens.iter().map(String::as_str).collect()
 }
 
 impl fmt::Debug for Tokens {

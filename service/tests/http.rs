@@ -4,11 +4,11 @@
 mod wire;
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::RwLock;
 use std::time::Duration;
 
-use runtally::graph::Store;
-use runtally_service::{Desk, Limits, Options, Service, Tokens, serve};
+use runtally::store::{RolloutId, Store};
+use runtally_service::{Limits, Options, Service, Tokens, serve};
 use tokio::net::TcpListener;
 use uuid::{Uuid, uuid};
 use wire::{Answer, Connection, request};
@@ -23,11 +23,11 @@ const JSON: &str = "Content-Type: application/json";
 
 /// Three devices and two users, in a thread of its own.
 fn start(options: Options, limits: Limits) -> SocketAddr {
-    let mut store = Box::new(Desk::new(Store::<1, 1, 3, 2>::new()));
-    store.store().declare_configuration(CONFIGURATION).expect("there is room");
-    store.store().declare_script(SCRIPT).expect("there is room");
+    let mut store = Store::<1, 1, 3, 2>::new();
+    store.insert(RolloutId::configuration(CONFIGURATION)).expect("there is room");
+    store.insert(RolloutId::script(SCRIPT)).expect("there is room");
     // A test's service lives as long as the test's process.
-    let desk = Box::leak(Box::new(Mutex::new(*store)));
+    let store = Box::leak(Box::new(RwLock::new(store)));
     let tokens = Tokens::new(vec!["reading-token".to_owned()], vec!["writing-token".to_owned()]);
     let options = Options { tokens: tokens.expect("tokens"), ..options };
     let (sender, address) = std::sync::mpsc::channel();
@@ -36,7 +36,8 @@ fn start(options: Options, limits: Limits) -> SocketAddr {
         runtime.expect("a runtime").block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             sender.send(listener.local_addr().expect("an address")).expect("a test waits");
-            serve(listener, Service::new(desk, options), &limits, std::future::pending()).await;
+            let service = Service::new(store, None, options).expect("no thread is needed");
+            serve(listener, service, &limits, std::future::pending()).await;
         });
     });
     address.recv().expect("the service starts")

@@ -22,10 +22,12 @@ use std::time::Duration;
 use runtally::Entry;
 use rusqlite::{Connection, TransactionBehavior};
 use rustix::process::geteuid;
-use uuid::Uuid;
+use runtally::store::RolloutId;
 
-pub use rows::{RolloutRow, UserNames, Written};
-pub use writer::{Claims, Job, Plan, Writer};
+pub(crate) use rows::kind_name;
+pub use rows::{RolloutRow, Written};
+pub(crate) use writer::{Job, Writer};
+pub use writer::Claims;
 
 use crate::Rollouts;
 use rows::Tables;
@@ -45,46 +47,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// 8 scripts, and the log.
 pub const MOST_BYTES: u64 = 1 << 30;
 
-/// What a roll-out is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RolloutKind {
-    /// A hardware configuration.
-    Configuration,
-    /// A management script.
-    Script,
-}
-
-/// Which roll-out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RolloutKey {
-    /// What it is.
-    pub kind: RolloutKind,
-    /// Its id.
-    pub id: Uuid,
-}
-
-impl RolloutKind {
-    /// Graph's name of the type.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Configuration => "hardwareConfiguration",
-            Self::Script => "deviceManagementScript",
-        }
-    }
-}
-
-impl RolloutKey {
-    fn kind(name: &str) -> Option<RolloutKind> {
-        [RolloutKind::Configuration, RolloutKind::Script].into_iter().find(|it| it.name() == name)
-    }
-}
-
 /// An open database. One process has it at a time.
 #[derive(Debug)]
 pub struct Database {
     connection: Connection,
-    numbers: HashMap<RolloutKey, i64>,
+    numbers: HashMap<RolloutId, i64>,
     files: Files,
 }
 
@@ -190,11 +157,11 @@ impl Database {
         if check != "ok" {
             return Err(DatabaseError::Damaged(check));
         }
-        let mut devices = 0;
+        let (mut devices, most) = (0, store.capacity());
         for (key, number, row, totals) in rows::rollouts(&self.connection)? {
             self.numbers.insert(key, number);
             let damaged = |error: String| {
-                DatabaseError::Damaged(format!("{} {}: {error}", key.kind.name(), key.id))
+                DatabaseError::Damaged(format!("{} {}: {error}", kind_name(key.kind), key.id))
             };
             let mut refusal = None;
             let mut take = |written: Written| {
@@ -204,7 +171,7 @@ impl Database {
                 Ok(())
             };
             take(Written::Rollout(row))?;
-            rows::entries(&self.connection, number, crate::DEVICES, &mut take)?;
+            rows::entries(&self.connection, number, most, &mut take)?;
             take(Written::Entry(Entry::Totals(totals)))?;
             if let Some(refusal) = refusal {
                 return Err(damaged(refusal));
@@ -222,6 +189,22 @@ impl Database {
             }
         }
         Ok(devices)
+    }
+
+    /// Writes roll-outs that became known.
+    ///
+    /// # Errors
+    ///
+    /// What `SQLite` says.
+    pub fn insert(&mut self, rollouts: &[RolloutId]) -> Result<(), DatabaseError> {
+        let inserted = self.write(|tables| {
+            let mut rollouts = rollouts.iter();
+            rollouts.try_for_each(|id| tables.write(*id, &Written::Rollout(RolloutRow::default())))
+        });
+        inserted.map_err(|error| match error {
+            WriteError::Sql(error) => error.into(),
+            WriteError::Replaced(error) => DatabaseError::File(error),
+        })
     }
 
     /// Writes in one transaction; nothing of it is there if anything fails.

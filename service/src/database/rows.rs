@@ -3,53 +3,40 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use runtally::graph::Upn;
+use runtally::graph::{Name, Upn};
+use runtally::store::{Kind, Names, RolloutId};
 use runtally::{Counts, DateTime, Entry, Event, Kept, RunState, Totals};
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, named_params, params};
 use uuid::Uuid;
 
-use super::RolloutKey;
 
 /// What is kept of a roll-out itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RolloutRow {
-    /// Its summary was declared.
-    pub declared: bool,
-    /// Its name.
-    pub display_name: Option<String>,
+    /// Its summary was created by a request.
+    pub is_declared: bool,
     /// Its version.
-    pub version: Option<i64>,
-}
-
-/// What a user is called.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UserNames {
-    /// `userName`.
-    pub name: Option<String>,
-    /// `userEmail`.
-    pub email: Option<String>,
+    pub version: i32,
 }
 
 /// One thing that a change leaves: each says all there is to say, so the last one written counts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "they live for one transaction")]
 pub enum Written {
     /// The roll-out is known, and this is what is kept of it.
     Rollout(RolloutRow),
-    /// The roll-out is forgotten, with all of its rows.
-    Forgotten,
     /// What is kept of a device, a user, or the totals.
     Entry(Entry<Uuid, Upn>),
     /// What a user is called.
-    Names(Upn, UserNames),
+    Names(Upn, Names),
 }
 
 /// The tables, for one transaction.
 pub(super) struct Tables<'c> {
     database: &'c Connection,
     /// The numbers of the roll-outs.
-    numbers: &'c mut HashMap<RolloutKey, i64>,
+    numbers: &'c mut HashMap<RolloutId, i64>,
     /// Milliseconds since 1970.
     now: i64,
 }
@@ -59,13 +46,13 @@ const STATES: [&str; 6] = ["unknown", "success", "fail", "scriptError", "pending
 impl<'c> Tables<'c> {
     pub(super) fn new(
         database: &'c Connection,
-        numbers: &'c mut HashMap<RolloutKey, i64>,
+        numbers: &'c mut HashMap<RolloutId, i64>,
     ) -> Self {
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis() as i64;
         Self { database, numbers, now }
     }
 
-    pub(super) fn write(&mut self, rollout: RolloutKey, written: &Written) -> rusqlite::Result<()> {
+    pub(super) fn write(&mut self, rollout: RolloutId, written: &Written) -> rusqlite::Result<()> {
         if let Written::Rollout(row) = written {
             return self.rollout(rollout, row);
         }
@@ -74,16 +61,11 @@ impl<'c> Tables<'c> {
         };
         match written {
             Written::Rollout(_) => Ok(()),
-            Written::Forgotten => {
-                self.prepare("DELETE FROM rollout WHERE rollout = ?")?.execute([number])?;
-                self.numbers.remove(&rollout);
-                Ok(())
-            }
             Written::Entry(entry) => self.entry(number, entry),
             Written::Names(user, names) => {
                 let sql = "INSERT INTO user (rollout, upn, name, email) VALUES (?, ?, ?, ?) \
                            ON CONFLICT DO UPDATE SET name = excluded.name, email = excluded.email";
-                let UserNames { name, email } = names;
+                let (name, email) = (names.name.as_deref(), names.email.as_deref());
                 self.prepare(sql)?.execute(params![number, user.as_str(), name, email])?;
                 self.forget_nobody(number, user)
             }
@@ -94,15 +76,12 @@ impl<'c> Tables<'c> {
         self.database.prepare_cached(sql)
     }
 
-    fn rollout(&mut self, rollout: RolloutKey, row: &RolloutRow) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO rollout (kind, id, declared, display_name, version) \
-                   VALUES (?, ?, ?, ?, ?) \
+    fn rollout(&mut self, rollout: RolloutId, row: &RolloutRow) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO rollout (kind, id, declared, version) VALUES (?, ?, ?, ?) \
                    ON CONFLICT DO UPDATE SET declared = excluded.declared, \
-                   display_name = excluded.display_name, version = excluded.version \
-                   RETURNING rollout";
+                   version = excluded.version RETURNING rollout";
         let id = rollout.id.to_string();
-        let RolloutRow { declared, display_name, version } = row;
-        let values = params![rollout.kind.name(), id, declared, display_name, version];
+        let values = params![kind_name(rollout.kind), id, row.is_declared, row.version];
         let number = self.prepare(sql)?.query_row(values, |row| row.get(0))?;
         self.numbers.insert(rollout, number);
         Ok(())
@@ -113,9 +92,10 @@ impl<'c> Tables<'c> {
             Entry::Device(event) => self.device(rollout, event, None),
             Entry::Retired { event, counted } => self.device(rollout, event, Some(*counted)),
             Entry::Removed { device, at } => {
+                let id = text(device);
                 let values = params![
                     rollout,
-                    text(device).as_str(),
+                    id.as_str(),
                     None::<&str>,
                     None::<&str>,
                     at.ticks(),
@@ -136,9 +116,10 @@ impl<'c> Tables<'c> {
         event: &Event<Uuid, Upn>,
         retired: Option<RunState>,
     ) -> rusqlite::Result<()> {
+        let id = text(&event.device);
         let values = params![
             rollout,
-            text(&event.device).as_str(),
+            id.as_str(),
             event.user.as_ref().map(Upn::as_str),
             event.state.name(),
             event.at.ticks(),
@@ -212,7 +193,7 @@ impl<'c> Tables<'c> {
     }
 
     /// There was a run at this instant.
-    pub(super) fn ran(&self, rollout: RolloutKey, at: DateTime) -> rusqlite::Result<()> {
+    pub(super) fn ran(&self, rollout: RolloutId, at: DateTime) -> rusqlite::Result<()> {
         let sql = "UPDATE rollout SET last_run_ticks = ?2, last_run_offset = 0 WHERE rollout = ?1 \
                    AND ifnull(last_run_ticks < ?2, 1)";
         let Some(number) = self.numbers.get(&rollout) else { return Ok(()) };
@@ -220,7 +201,7 @@ impl<'c> Tables<'c> {
     }
 
     /// Forgets all but the latest `most` tombstones of a roll-out.
-    pub(super) fn prune(&self, rollout: RolloutKey, most: usize) -> rusqlite::Result<usize> {
+    pub(super) fn prune(&self, rollout: RolloutId, most: usize) -> rusqlite::Result<usize> {
         let sql = "DELETE FROM device WHERE rollout = ?1 AND id IN (SELECT id FROM device \
                    WHERE rollout = ?1 AND (state IS NULL OR retired IS NOT NULL) \
                    ORDER BY written DESC, ticks DESC LIMIT -1 OFFSET ?2)";
@@ -268,24 +249,30 @@ const STATES_IN_ORDER: [RunState; 6] = [
     RunState::NotApplicable,
 ];
 
+/// Graph's name of the type.
+pub(crate) const fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Configuration => "hardwareConfiguration",
+        Kind::Script => "deviceManagementScript",
+    }
+}
+
 /// The roll-outs on file, with the numbers of their rows.
 pub(super) fn rollouts(
     database: &Connection,
-) -> rusqlite::Result<Vec<(RolloutKey, i64, RolloutRow, Totals)>> {
+) -> rusqlite::Result<Vec<(RolloutId, i64, RolloutRow, Totals)>> {
     let mut all = database.prepare("SELECT * FROM rollout ORDER BY rollout")?;
     let rows = all.query_map((), |row| {
         let kind: String = row.get("kind")?;
-        let kind = RolloutKey::kind(&kind).ok_or_else(|| wrong(1, "no kind of roll-out"))?;
-        let key = RolloutKey { kind, id: guid(row, 2)? };
-        let rollout = RolloutRow {
-            declared: row.get("declared")?,
-            display_name: row.get("display_name")?,
-            version: row.get("version")?,
-        };
+        let kind = [Kind::Configuration, Kind::Script].into_iter().find(|it| kind_name(*it) == kind);
+        let kind = kind.ok_or_else(|| wrong(1, "no kind of roll-out"))?;
+        let key = RolloutId { kind, id: guid(row, 2)? };
+        let rollout =
+            RolloutRow { is_declared: row.get("declared")?, version: row.get("version")? };
         let totals = Totals {
             devices: counts(row, row.as_ref().column_index("unknown_devices")?)?,
             users: counts(row, row.as_ref().column_index("unknown_users")?)?,
-            last_run: optional_instant(row, 6)?,
+            last_run: optional_instant(row, row.as_ref().column_index("last_run_ticks")?)?,
             run_from: row.get::<_, Option<i64>>("run_from_ticks")?.map(utc).transpose()?,
         };
         Ok((key, row.get("rollout")?, rollout, totals))
@@ -319,11 +306,11 @@ pub(super) fn entries(
             last_update: optional_instant(row, 3)?,
             carried: counts(row, 5)?,
         };
-        let names = UserNames { name: row.get("name")?, email: row.get("email")? };
+        let names = Names { name: name(row, "name")?, email: name(row, "email")? };
         if kept != Kept::default() {
             take(Written::Entry(Entry::User { user: user.clone(), kept }))?;
         }
-        if names != UserNames::default() {
+        if names != Names::NONE {
             take(Written::Names(user, names))?;
         }
     }
@@ -342,12 +329,12 @@ pub(super) fn entries(
 /// The number of devices that count in each state, by the rows.
 pub(super) fn recount(
     database: &Connection,
-    rollout: RolloutKey,
+    rollout: RolloutId,
 ) -> rusqlite::Result<HashMap<String, u32>> {
     let sql = "SELECT state, count(*) FROM live_device WHERE kind = ? AND rollout_id = ? \
                GROUP BY state";
     let mut states = database.prepare(sql)?;
-    let values = params![rollout.kind.name(), rollout.id.to_string()];
+    let values = params![kind_name(rollout.kind), rollout.id.to_string()];
     let rows = states.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
@@ -382,6 +369,12 @@ fn guid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
 fn upn(row: &Row<'_>, column: usize) -> rusqlite::Result<Upn> {
     let text = row.get_ref(column)?.as_str()?;
     text.parse().map_err(|_| wrong(column, "no user principal name"))
+}
+
+fn name(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Name>> {
+    let Some(text) = row.get_ref(column)?.as_str_or_null()? else { return Ok(None) };
+    let name = Name::try_from(text);
+    name.map(Some).map_err(|_| wrong(0, "a name of more than 127 bytes"))
 }
 
 fn counts(row: &Row<'_>, first: usize) -> rusqlite::Result<Counts> {

@@ -9,12 +9,14 @@
 -- A hardware configuration or a script, and what is kept of its summary beside the rows.
 CREATE TABLE rollout (
     rollout INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL CHECK (kind IN ('hardwareConfiguration', 'deviceManagementScript')),
+    -- hardwareConfiguration or deviceManagementScript
+    kind TEXT NOT NULL,
+    -- A GUID in lower case.
     id TEXT NOT NULL,
-    -- 1: its summary was declared.
+    -- 1: its summary was created by a request.
     declared INTEGER NOT NULL DEFAULT 0,
     display_name TEXT,
-    version INTEGER,
+    version INTEGER NOT NULL DEFAULT 0,
     last_run_ticks INTEGER,
     last_run_offset INTEGER,
     -- Devices whose instant is before this one count as pending.

@@ -12,15 +12,16 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
+use runtally::store::RolloutId;
 use runtally::{DateTime, Entry};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::rows::Tables;
-use super::{Database, RolloutKey, WriteError, Written};
+use super::{Database, WriteError, Written};
 use crate::app::refuse;
 use crate::metrics::Metrics;
-use crate::{Access, Rollouts, StoreChange};
+use crate::store::{Plan, Rollouts};
 
 /// A transaction waits no longer than this for more requests, and no longer than the last one took.
 const MOST_PATIENCE: Duration = Duration::from_millis(10);
@@ -32,25 +33,11 @@ const MOST_REQUESTS: usize = 1024;
 const PROBE: Duration = Duration::from_secs(1);
 
 /// A request that may write.
-pub struct Job {
+pub(crate) struct Job {
     /// Its head.
-    pub head: Parts,
+    pub(crate) head: Parts,
     /// Its body, whole.
-    pub body: Vec<u8>,
-    /// What its token allows.
-    pub access: Access,
-}
-
-/// What a request is to change, and what that leaves on file.
-pub struct Plan {
-    /// In which roll-out.
-    pub rollout: RolloutKey,
-    /// The change itself.
-    pub change: StoreChange,
-    /// The rows it leaves.
-    pub written: Vec<Written>,
-    /// What no other change of the same transaction may touch.
-    pub claims: Claims,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What a change depends on. Changes of one transaction are planned on the same store, so they must
@@ -77,7 +64,7 @@ pub(crate) type Answering =
     dyn Fn(&dyn Rollouts, &Job) -> (Response, Option<Plan>) + Send + Sync + 'static;
 
 /// The thread, and the queue before it.
-pub struct Writer {
+pub(crate) struct Writer {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -153,7 +140,7 @@ impl Writer {
     }
 
     /// Answers what is there, and ends the thread.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.shared.queue().is_closed = true;
         self.shared.news.notify_one();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -179,8 +166,8 @@ struct Run {
     /// How long the next transaction waits for more requests, and for how many.
     patience: Duration,
     expected: usize,
-    /// Tombstones written since they were last counted.
-    tombstones: HashMap<RolloutKey, usize>,
+    /// Tombstones written since the last prune.
+    tombstones: HashMap<RolloutId, usize>,
 }
 
 /// Nobody would be answered any more.
@@ -274,8 +261,9 @@ impl Run {
         (group, later)
     }
 
-    fn commit(&mut self, mut group: Vec<(Waiting, Response, Plan)>, start: Instant) {
+    fn commit(&mut self, group: Vec<(Waiting, Response, Plan)>, start: Instant) {
         let tombstones = &mut self.tombstones;
+        let most = self.store.read().unwrap_or_else(PoisonError::into_inner).capacity();
         let committed = self.database.write(|tables| {
             let mut last_runs = HashMap::new();
             for (.., plan) in &group {
@@ -298,8 +286,8 @@ impl Run {
             }
             for (rollout, count) in tombstones.iter_mut() {
                 // The store has forgotten as many by then.
-                if *count > crate::DEVICES {
-                    tables.prune(*rollout, crate::DEVICES)?;
+                if *count > most {
+                    tables.prune(*rollout, most)?;
                     *count = 0;
                 }
             }
@@ -308,8 +296,8 @@ impl Run {
         match committed {
             Ok(()) => {
                 let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
-                for (.., plan) in &mut group {
-                    if let Err(error) = store.commit(&plan.change) {
+                for (.., plan) in &group {
+                    if let Err(error) = store.commit(plan) {
                         // It was checked, and nothing else has changed the store since.
                         tracing::error!(%error, "the store is not what is on file");
                         exit(1);
@@ -386,10 +374,10 @@ fn why(error: &rusqlite::Error) -> &'static str {
 /// What the changes of a transaction have claimed.
 #[derive(Default)]
 struct Claimed {
-    devices: HashSet<(RolloutKey, Uuid)>,
-    rollouts: HashSet<RolloutKey>,
+    devices: HashSet<(RolloutId, Uuid)>,
+    rollouts: HashSet<RolloutId>,
     /// Rows that are going to be taken, of devices and of users.
-    taken: HashMap<RolloutKey, [usize; 2]>,
+    taken: HashMap<RolloutId, [usize; 2]>,
     is_closed: bool,
 }
 

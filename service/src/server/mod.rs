@@ -70,8 +70,9 @@ const DRAIN_PAUSE: Duration = Duration::from_secs(2);
 /// a moment for a place to ask for more.
 pub const RESERVE: usize = 256;
 
-/// How long a connection of the reserve waits for a place.
-const WAIT: Duration = Duration::from_secs(1);
+/// How long a connection of the reserve waits for a place: longer than it takes the youngest to be
+/// old enough to make room.
+const WAIT: Duration = Duration::from_secs(3);
 
 /// Serves until `shutdown` is ready, then lets the requests under way finish.
 pub async fn serve(
@@ -217,7 +218,7 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Answers {
         Box::pin(async move {
             let mut request = request.map(Body::new);
             let path = request.uri().path();
-            let response = if service.is_always_answered(path) || seat.is_placed(WAIT).await {
+            let response = if Service::is_always_answered(path) || seat.is_placed(WAIT).await {
                 request.extensions_mut().insert(Arc::clone(&seat));
                 call(&mut service.router.clone(), request).await
             } else {

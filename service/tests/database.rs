@@ -1,4 +1,4 @@
-//! The command with `--journal`: what it has acknowledged is there after it was killed.
+//! The command with `--database`: what it has acknowledged is there after it was killed.
 
 mod wire;
 
@@ -6,37 +6,47 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
+use rusqlite::OpenFlags;
 use serde_json::{Value, json};
 use wire::{Answer, Connection, request};
 
 const CONFIGURATION: &str = "4a1e0c52-6f0b-4d6e-8f43-0f1d4c7b9a10";
 const SCRIPT: &str = "7d4b3f85-9c3e-4a9b-9c76-3c4a7fae0d43";
 
-/// A file for a journal, gone when the test ends.
+/// A database, gone when the test ends.
 struct Place(PathBuf);
 
 impl Place {
     fn new(name: &str) -> Self {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.journal"));
-        let _ = fs::remove_file(&path);
-        Self(path)
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.sqlite"));
+        let place = Self(path);
+        place.remove();
+        place
+    }
+
+    fn remove(&self) {
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{suffix}", self.0.display()));
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        self.remove();
     }
 }
 
 fn command(place: &Place, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runtally-service"));
-    command.args(["--listen", "127.0.0.1:0", "--bare", "--log", "off", "--journal"]);
+    command.args(["--listen", "127.0.0.1:0", "--bare", "--log", "off", "--database"]);
     command.arg(&place.0).args(args);
     command.env("RUNTALLY_READ_TOKEN", "reading-token").env("RUNTALLY_WRITE_TOKEN", "writing-token");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -50,7 +60,11 @@ struct Service {
 
 impl Service {
     fn start(place: &Place, args: &[&str]) -> Self {
-        let mut child = command(place, args).spawn().expect("it starts");
+        Self::spawn(command(place, args))
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("it starts");
         let mut first = String::new();
         BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut first).expect("text");
         let Some(address) = first.trim_end().strip_prefix("listening on http://") else {
@@ -205,7 +219,7 @@ fn what_was_acknowledged_is_there_after_a_kill_under_load() {
         recount(&service);
         let (code, said) = service.stop("-TERM");
         assert_eq!(code, Some(0));
-        assert!(said.contains(" restored, 0 damaged"), "{said}");
+        assert!(said.contains("devices"), "{said}");
     }
 }
 
@@ -318,11 +332,12 @@ fn a_second_process_is_refused() {
     let said = String::from_utf8(second.stderr).expect("text");
     assert_eq!(second.status.code(), Some(1), "{said}");
     let path = place.0.display();
-    let refusal = format!("runtally-service: the journal {path}: another process has it open\n");
+    let refusal = format!("runtally-service: the database {path}: another process has it open\n");
     assert_eq!(said, refusal);
     assert_eq!(service.ask("GET", "/rollouts", &Value::Null).status, 200);
     assert_eq!(service.stop("-TERM").0, Some(0));
 }
+
 
 /// Lets the files that a process writes grow to this many bytes only, as a full disk does.
 fn limit_files(service: &Service, bytes: &str) {
@@ -332,145 +347,289 @@ fn limit_files(service: &Service, bytes: &str) {
     assert!(limit.expect("prlimit runs").success());
 }
 
-#[test]
-fn a_full_disk_is_a_507_and_reading_goes_on() {
-    let place = Place::new("full");
-    let service = Service::start(&place, &["--configuration", CONFIGURATION]);
-    let events = format!("{}/deviceRunStates", configuration());
-    let mut ticks = 0..;
-    let mut post = |service: &Service, device| {
-        service.ask("POST", &events, &event(device, ticks.next().expect("no end")))
-    };
-    for device in 0..20 {
-        assert_eq!(post(&service, device).status, 201);
+/// The database as an operator reads it.
+fn reader(place: &Place) -> rusqlite::Connection {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    rusqlite::Connection::open_with_flags(&place.0, flags).expect("it can be read")
+}
+
+fn post(service: &Service, device: usize, tick: usize) -> Answer {
+    let path = format!("{}/deviceRunStates", configuration());
+    service.ask("POST", &path, &event(device, tick))
+}
+
+fn status(service: &Service, path: &str) -> u16 {
+    service.ask("GET", path, &Value::Null).status
+}
+
+/// Waits until the service says that it is ready, or is not.
+fn wait_until_ready(service: &Service, is_ready: bool) {
+    let start = Instant::now();
+    while status(service, "/readyz") != if is_ready { 200 } else { 503 } {
+        assert!(start.elapsed() < Duration::from_secs(20), "it never becomes {is_ready}");
+        thread::sleep(Duration::from_millis(20));
     }
-    let before = service.all(&configuration());
-
-    // First nothing can be written; then the batches, but not where they belong.
-    for (limit, first) in [("4096", 507), ("2105344", 201)] {
-        limit_files(&service, limit);
-        assert_eq!(post(&service, 20).status, first);
-        let refused = post(&service, 21);
-        assert_eq!(refused.status, 507, "{}", refused.body);
-        let message = refused.message();
-        assert!(message.contains(&place.0.display().to_string()), "{message}");
-        assert!(message.contains("File too large"), "{message}");
-        assert_eq!(refused.json()["error"]["code"], "insufficientStorage");
-        // Who may not write is told so, whatever the disk says.
-        let mut connection = Connection::new(service.to);
-        connection.write(&request("POST", &events, &["Host: localhost"], b""));
-        assert_eq!(connection.read().expect("an answer").status, 401);
-        for _ in 0..5 {
-            assert_eq!(post(&service, 22).status, 507);
-            recount(&service);
-        }
-        if first == 507 {
-            assert_eq!(service.all(&configuration()), before, "as if it had not been asked");
-        }
-        limit_files(&service, "unlimited");
-        assert_eq!(post(&service, 23).status, 201);
-    }
-
-    // No room for another roll-out, but for those that are known.
-    let len = fs::metadata(&place.0).expect("it is there").len();
-    limit_files(&service, &(len + 100_000).to_string());
-    let created = "/deviceManagement/hardwareConfigurations/00000000-0000-0000-0000-00000000000a";
-    let mut summary = service.get(&format!("{}/runSummary", configuration()));
-    summary.as_object_mut().expect("an object").remove("id");
-    let refused = service.ask("POST", &format!("{created}/runSummary"), &summary);
-    assert_eq!(refused.status, 507, "{}", refused.body);
-    assert!(refused.message().contains("bytes more: File too large"), "{}", refused.message());
-    assert_eq!(service.ask("GET", &format!("{created}/runSummary"), &Value::Null).status, 404);
-    assert_eq!(fs::metadata(&place.0).expect("it is there").len(), len, "the room is given back");
-    assert_eq!(post(&service, 24).status, 201);
-    let before = service.all(&configuration());
-    service.stop("-KILL");
-
-    let service = Service::start(&place, &[]);
-    assert_eq!(service.all(&configuration()), before);
-    recount(&service);
-    assert_eq!(service.ask("POST", &format!("{created}/runSummary"), &summary).status, 201);
-    service.stop("-TERM");
 }
 
 #[test]
-fn a_file_that_is_no_journal_of_this_service_is_refused_and_left_alone() {
-    let place = Place::new("foreign");
-    let mut version = Vec::from(*b"runtally-service");
-    version.extend_from_slice(&2u32.to_le_bytes());
-    version.resize(36, 0);
-    version.extend_from_slice(&crc32fast::hash(&version).to_le_bytes());
-    version.resize(10_000, 0);
-    let mut damaged = version.clone();
-    damaged[20] = 1;
-    for (bytes, said) in [
-        (&b"Dear diary"[..], "it is not a journal"),
-        (&[0xff; 5000], "it is not a journal"),
-        (&version, "it has layout 2, and this service reads 1"),
-        (&damaged, "its header is damaged"),
-    ] {
-        fs::write(&place.0, bytes).expect("written");
-        let output = command(&place, &[]).output().expect("it runs");
-        let error = String::from_utf8(output.stderr).expect("text");
-        assert_eq!(output.status.code(), Some(1));
-        assert_eq!(error, format!("runtally-service: the journal {}: {said}\n", place.0.display()));
-        assert_eq!(fs::read(&place.0).expect("still there"), bytes);
+fn the_files_are_their_owners_alone() {
+    let place = Place::new("mode");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "umask 022; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_runtally-service")]);
+    shell.args(["--listen", "127.0.0.1:0", "--log", "off", "--configuration", CONFIGURATION]);
+    shell.arg("--database").arg(&place.0);
+    shell.env("RUNTALLY_READ_TOKEN", "reading-token").env("RUNTALLY_WRITE_TOKEN", "writing-token");
+    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let service = Service::spawn(shell);
+    for suffix in ["", "-wal", "-shm"] {
+        let file = format!("{}{suffix}", place.0.display());
+        assert_eq!(fs::metadata(&file).expect("it is there").mode() & 0o777, 0o600, "{file}");
     }
+    service.stop("-TERM");
+    for mode in [0o620, 0o602, 0o666] {
+        fs::set_permissions(&place.0, fs::Permissions::from_mode(mode)).expect("ours");
+        let output = command(&place, &[]).output().expect("it runs");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(said.contains("others may write to it") && said.contains("chmod"), "{said}");
+    }
+    // Whom its owner lets read it is the owner's business.
+    fs::set_permissions(&place.0, fs::Permissions::from_mode(0o640)).expect("ours");
+    Service::start(&place, &[]).stop("-TERM");
+}
+
+#[test]
+fn a_file_that_is_no_database_of_this_service_is_refused_and_left_alone() {
+    let place = Place::new("foreign");
+    let sql = |text: &str| {
+        place.remove();
+        let database = rusqlite::Connection::open(&place.0).expect("made");
+        database.execute_batch(text).expect("done");
+    };
+    let refused = |why: &str| {
+        let before = fs::read(&place.0).expect("it is there");
+        let output = command(&place, &[]).output().expect("it runs");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said.contains(why), "{said}");
+        assert!(said.starts_with(&format!("runtally-service: the database {}", place.0.display())));
+        assert_eq!(fs::read(&place.0).expect("still there"), before);
+    };
+    for bytes in [&b"Dear diary, ".repeat(1000)[..], &[0xff; 5000]] {
+        fs::write(&place.0, bytes).expect("written");
+        fs::set_permissions(&place.0, fs::Permissions::from_mode(0o600)).expect("ours");
+        refused("it is not a database of this service");
+    }
+    sql("CREATE TABLE diary (page TEXT);");
+    fs::set_permissions(&place.0, fs::Permissions::from_mode(0o600)).expect("ours");
+    refused("it is not a database of this service");
+    place.remove();
+    Service::start(&place, &[]).stop("-TERM");
+    let database = rusqlite::Connection::open(&place.0).expect("a database");
+    database.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA user_version = 2").expect("done");
+    drop(database);
+    refused("it has schema 2, and this service reads 1");
+
+    // An empty file is where a new one is made.
+    place.remove();
+    fs::write(&place.0, b"").expect("written");
+    fs::set_permissions(&place.0, fs::Permissions::from_mode(0o600)).expect("ours");
+    Service::start(&place, &[]).stop("-TERM");
     let folder = Place(PathBuf::from("/nowhere/at.all"));
     let output = command(&folder, &[]).output().expect("it runs");
     assert!(String::from_utf8(output.stderr).expect("text").contains("No such file"));
 }
 
 #[test]
-fn damage_is_an_error_or_is_told() {
+fn rows_that_do_not_hold_together_are_told_at_the_start() {
     let place = Place::new("damaged");
     let service = Service::start(&place, &["--configuration", CONFIGURATION]);
-    for n in 0..200 {
-        let answer =
-            service.ask("POST", &format!("{}/deviceRunStates", configuration()), &event(n, n));
-        assert_eq!(answer.status, 201);
+    for n in 0..20 {
+        assert_eq!(post(&service, n, n).status, 201);
     }
     service.stop("-TERM");
     let intact = fs::read(&place.0).expect("readable");
-    // The rows begin behind the header, the directory and two batches.
-    let rows = 8192 + (2 << 20);
-    let id = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
-    let at = rows + intact[rows..].windows(16).position(|it| it == id).expect("device 7");
-    for len in [100, 1 << 20, 3 << 20] {
-        fs::write(&place.0, &intact[..len]).expect("written");
+    for (sql, why) in [
+        ("UPDATE device SET id = 'x' WHERE ticks = (SELECT max(ticks) FROM device)", "no GUID"),
+        ("UPDATE device SET user = '' WHERE user IS NOT NULL", "no user principal name"),
+        ("UPDATE rollout SET kind = 'diary'", "no kind of roll-out"),
+        ("UPDATE rollout SET failed_devices = -1", "out of range"),
+        ("UPDATE device SET ticks = 9223372036854775807", "no date-time"),
+        ("UPDATE rollout SET failed_devices = 2147483647", CONFIGURATION),
+        ("DROP TABLE user", "no such table: user"),
+    ] {
+        fs::write(&place.0, &intact).expect("written");
+        let database = rusqlite::Connection::open(&place.0).expect("a database");
+        database.execute_batch(sql).expect(sql);
+        drop(database);
         let output = command(&place, &[]).output().expect("it runs");
         let said = String::from_utf8(output.stderr).expect("text");
-        assert!(said.ends_with(": it is cut short\n"), "{said}");
+        assert!(output.status.code() == Some(1) && said.contains(why), "{sql}: {said}");
     }
-    for (at, restored) in [(at, true), (4100, false), (20, false)] {
-        let mut bytes = intact.clone();
-        bytes[at] ^= 1;
-        // The last batches would put things right.
-        bytes[8192..rows].fill(0xff);
-        fs::write(&place.0, &bytes).expect("written");
-        if !restored {
-            let output = command(&place, &[]).output().expect("it runs");
-            let said = String::from_utf8(output.stderr).expect("text");
-            assert!(said.contains("damaged") && output.status.code() == Some(1), "{said}");
-            continue;
+    // A page in the middle is lost.
+    let mut bytes = intact.clone();
+    let len = bytes.len();
+    bytes[len - 4096..].fill(0x5a);
+    fs::write(&place.0, &bytes).expect("written");
+    let output = command(&place, &[]).output().expect("it runs");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.contains("it is damaged") && output.status.code() == Some(1), "{said}");
+}
+
+#[test]
+fn an_answer_comes_after_the_commit_and_anyone_can_count() {
+    let place = Place::new("counted");
+    let service = Service::start(&place, &["--configuration", CONFIGURATION]);
+    let database = reader(&place);
+    for n in 0..50 {
+        assert_eq!(post(&service, n, n).status, 201);
+        let sql = "SELECT count(*) FROM live_device";
+        let rows: usize = database.query_row(sql, (), |row| row.get(0)).expect("readable");
+        assert_eq!(rows, n + 1, "what was acknowledged is in the database");
+    }
+    let summary = service.get(&format!("{}/runSummary", configuration()));
+    let mut states = database
+        .prepare("SELECT state, count(*) FROM live_device WHERE rollout_id = ? GROUP BY state")
+        .expect("a query");
+    let counted: BTreeMap<String, u32> = states
+        .query_map([CONFIGURATION], |row| Ok((row.get(0)?, row.get(1)?)))
+        .expect("readable")
+        .collect::<Result<_, _>>()
+        .expect("rows");
+    for (state, counter) in STATES.iter().zip(COUNTERS) {
+        let rows = counted.get(*state).copied().unwrap_or(0);
+        assert_eq!(summary[format!("{counter}DeviceCount")], rows, "{state}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_a_507_and_reading_goes_on() {
+    let place = Place::new("full");
+    let service = Service::start(&place, &["--configuration", CONFIGURATION]);
+    for device in 0..20 {
+        assert_eq!(post(&service, device, device).status, 201);
+    }
+    let before = service.all(&configuration());
+    limit_files(&service, "4096");
+    let refused = post(&service, 20, 1);
+    assert_eq!(refused.status, 507, "{}", refused.body);
+    assert_eq!(refused.json()["error"]["code"], "insufficientStorage");
+    assert!(refused.message().contains("the database cannot be written"), "{}", refused.message());
+    assert!(!refused.body.contains('/'), "no path of the server: {}", refused.body);
+    // Who may not write is told so, whatever the disk says.
+    let mut connection = Connection::new(service.to);
+    let path = format!("{}/deviceRunStates", configuration());
+    connection.write(&request("POST", &path, &["Host: localhost"], b""));
+    assert_eq!(connection.read().expect("an answer").status, 401);
+    // A transaction fails as a whole.
+    thread::scope(|scope| {
+        for n in 0..32 {
+            let service = &service;
+            scope.spawn(move || assert_eq!(post(service, 30 + n, 1).status, 507));
         }
-        let service = Service::start(&place, &[]);
-        recount(&service);
-        let row =
-            format!("{}/deviceRunStates/00000000-0000-0000-0000-000000000007", configuration());
-        assert_eq!(service.ask("GET", &row, &Value::Null).status, 404);
-        assert_eq!(
-            service
-                .ask("POST", &format!("{}/deviceRunStates", configuration()), &event(7, 9))
-                .status,
-            201
-        );
-        let (_, said) = service.stop("-TERM");
-        assert!(said.contains("records: 199 restored, 1 damaged"), "{said}");
-        // Whatever was lost is lost once.
-        let service = Service::start(&place, &[]);
-        assert_eq!(service.rows(&format!("{}/deviceRunStates", configuration())).len(), 200);
-        let (_, said) = service.stop("-TERM");
-        assert!(said.contains(" 0 damaged"), "{said}");
+    });
+    assert_eq!(service.all(&configuration()), before, "as if it had not been asked");
+    assert_eq!((status(&service, "/healthz"), status(&service, "/readyz")), (200, 503));
+    let metrics = service.ask("GET", "/metrics", &Value::Null).body;
+    assert!(metrics.contains("runtally_ready 0\n"), "{metrics}");
+    assert!(!metrics.contains("runtally_database_failures_total 0\n"), "{metrics}");
+
+    // It finds out by itself that there is room again.
+    limit_files(&service, "unlimited");
+    wait_until_ready(&service, true);
+    assert_eq!(post(&service, 23, 1).status, 201);
+    let before = service.all(&configuration());
+    service.stop("-KILL");
+    let service = Service::start(&place, &[]);
+    assert_eq!(service.all(&configuration()), before);
+    recount(&service);
+    service.stop("-TERM");
+}
+
+#[test]
+fn a_file_that_was_removed_or_replaced_is_noticed() {
+    let place = Place::new("replaced");
+    let aside = place.0.with_extension("aside");
+    for suffix in ["", "-wal"] {
+        place.remove();
+        let service = Service::start(&place, &["--configuration", CONFIGURATION]);
+        assert_eq!(post(&service, 1, 1).status, 201);
+        let file = PathBuf::from(format!("{}{suffix}", place.0.display()));
+        fs::rename(&file, &aside).expect("it is there");
+        let refused = post(&service, 2, 1);
+        assert_eq!(refused.status, 507, "{}", refused.body);
+        assert!(refused.message().contains("removed or replaced"), "{}", refused.message());
+        fs::copy(&aside, &file).expect("it is there");
+        assert_eq!(post(&service, 2, 1).status, 507, "another file is not the same");
+        assert_eq!(status(&service, "/readyz"), 503);
+        assert_eq!(status(&service, &format!("{}/runSummary", configuration())), 200);
+        fs::rename(&aside, &file).expect("it is there");
+        wait_until_ready(&service, true);
+        assert_eq!(post(&service, 2, 1).status, 201);
+        service.stop("-TERM");
     }
+}
+
+#[test]
+fn what_was_removed_or_retired_is_remembered() {
+    let place = Place::new("tombstones");
+    let service = Service::start(&place, &["--configuration", CONFIGURATION]);
+    for n in 0..6 {
+        assert_eq!(post(&service, n, n).status, 201);
+    }
+    let row = |n: usize| {
+        let id = event(n, 0)["id"].as_str().expect("an id").to_owned();
+        format!("{}/deviceRunStates/{id}", configuration())
+    };
+    let id = |n: usize| event(n, 0)["id"].as_str().expect("an id").to_owned();
+    let retire = |service: &Service, n: usize| {
+        let path =
+            format!("/rollouts/hardwareConfiguration/{CONFIGURATION}/devices/{}/retire", id(n));
+        service.ask("POST", &path, &Value::Null).status
+    };
+    assert_eq!(service.ask("DELETE", &row(1), &Value::Null).status, 204);
+    let before = service.get(&format!("{}/runSummary", configuration()));
+    assert_eq!(retire(&service, 2), 204);
+    assert_eq!(retire(&service, 2), 404, "it is retired already");
+    assert_eq!(retire(&service, 1), 404, "it was removed");
+    assert_eq!(service.get(&format!("{}/runSummary", configuration())), before);
+    service.stop("-KILL");
+
+    let service = Service::start(&place, &[]);
+    assert_eq!(service.get(&format!("{}/runSummary", configuration())), before);
+    // A copy of an old report does not bring it back.
+    assert_eq!(post(&service, 1, 1).status, 409);
+    assert_eq!(service.get(&format!("{}/runSummary", configuration())), before);
+    // The retired one reports again, and counts once.
+    let total = |summary: &Value| -> u64 {
+        COUNTERS.iter().filter_map(|it| summary[format!("{it}DeviceCount")].as_u64()).sum()
+    };
+    assert_eq!(post(&service, 2, 100).status, 201);
+    assert_eq!(total(&service.get(&format!("{}/runSummary", configuration()))), total(&before));
+    let after = service.all(&configuration());
+    service.stop("-KILL");
+    let service = Service::start(&place, &[]);
+    assert_eq!(service.all(&configuration()), after);
+    service.stop("-TERM");
+}
+
+#[test]
+fn a_link_to_the_next_page_outlives_a_restart_or_is_refused() {
+    let place = Place::new("pages");
+    let service = Service::start(&place, &["--configuration", CONFIGURATION]);
+    for n in 0..300 {
+        assert_eq!(post(&service, n, n).status, 201);
+    }
+    let list = format!("{}/deviceRunStates", configuration());
+    let first = service.get(&format!("{list}?$top=150"));
+    service.stop("-KILL");
+    let service = Service::start(&place, &[]);
+    let link = first["@odata.nextLink"].as_str().expect("there is more");
+    let link = &link[link.find("/deviceManagement").expect("a path")..];
+    if status(&service, link) == 400 {
+        return;
+    }
+    let mut ids: Vec<_> = first["value"].as_array().expect("rows").clone();
+    ids.extend(service.rows(link));
+    let ids: std::collections::BTreeSet<_> = ids.iter().map(|row| row["id"].to_string()).collect();
+    assert_eq!(ids.len(), 300, "each once");
 }
