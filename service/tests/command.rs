@@ -135,7 +135,7 @@ fn tokens_that_cannot_work_are_refused_and_not_shown() {
         ("a-token-of-some-length\n", "visible ASCII"),
         ("a-token of-some-length", "visible ASCII"),
         ("a-t\u{f6}ken-of-some-length", "visible ASCII"),
-        ("short", "12 random characters or more"),
+        ("tiny-token", "12 random characters or more"),
         ("", "is empty"),
         (&long, "1024 characters or fewer"),
     ] {
@@ -167,7 +167,6 @@ fn tokens_come_from_files_and_may_be_several() {
     for token in ["reading-token", "former-reading-token", "writing-token"] {
         assert_eq!(get(to, "/rollouts", token).status, 200, "{token}");
     }
-    assert_eq!(get(to, "/rollouts", "reading-token\r").status, 200, "blanks around it are none");
     assert_eq!(get(to, "/rollouts", "formerly-reading").status, 401);
     let (_, said) = stop(child, "-TERM");
     assert_eq!(said, "", "no token was made");

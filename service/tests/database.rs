@@ -483,8 +483,8 @@ fn an_answer_comes_after_the_commit_and_anyone_can_count() {
     for n in 0..50 {
         assert_eq!(post(&service, n, n).status, 201);
         let sql = "SELECT count(*) FROM live_device";
-        let rows: usize = database.query_row(sql, (), |row| row.get(0)).expect("readable");
-        assert_eq!(rows, n + 1, "what was acknowledged is in the database");
+        let rows: i64 = database.query_row(sql, (), |row| row.get(0)).expect("readable");
+        assert_eq!(rows, n as i64 + 1, "what was acknowledged is in the database");
     }
     let summary = service.get(&format!("{}/runSummary", configuration()));
     let mut states = database
