@@ -20,9 +20,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse;
 use runtally::http::{Request, Response, Settings};
 use runtally::store::RolloutId;
-use runtally_service::{
-    Limits, Options, Plan, Rollouts, Service, Tokens, Totals, Written, serve,
-};
+use runtally_service::{Limits, Options, Plan, Rollouts, Service, Tokens, Totals, Written, serve};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 

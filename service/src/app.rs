@@ -69,7 +69,7 @@ impl Default for Options {
             body_time: Duration::from_secs(30),
             earliest: Clock::new(DateTime::MIN).earliest,
             ahead: Clock::new(DateTime::MIN).ahead,
-            overdue: Duration::from_secs(24 * 60 * 60),
+            overdue: Duration::from_hours(24),
             gate: None,
             metrics: Arc::default(),
         }
@@ -202,7 +202,8 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
 /// What no request may leave open.
 fn admit(request: &Request) -> Result<(), &'static str> {
     // Source: RFC 9112, section 3.2. HTTP/1.0 knows no Host.
-    let needs_host = request.version() != Version::HTTP_10 || request.headers().contains_key("host");
+    let needs_host =
+        request.version() != Version::HTTP_10 || request.headers().contains_key("host");
     if needs_host && Origin::of(request.headers(), request.uri()).is_err() {
         return Err("send one Host header, with the name of a host");
     }
@@ -437,7 +438,8 @@ impl Options {
         let [kind, id, "devices", device, "retire"] = parts[..] else {
             return refused(StatusCode::NOT_FOUND, "itemNotFound", "no such resource");
         };
-        let kind = [Kind::Configuration, Kind::Script].into_iter().find(|it| kind_name(*it) == kind);
+        let kind =
+            [Kind::Configuration, Kind::Script].into_iter().find(|it| kind_name(*it) == kind);
         let (Some(kind), Ok(id), Ok(device)) = (kind, Uuid::try_parse(id), Uuid::try_parse(device))
         else {
             return refused(StatusCode::NOT_FOUND, "itemNotFound", "no such resource");

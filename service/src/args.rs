@@ -70,7 +70,7 @@ pub(crate) struct Args {
 
 /// What the command line asks for.
 pub(crate) enum Ask {
-    Serve(Args),
+    Serve(Box<Args>),
     Help,
     Version,
 }
@@ -131,7 +131,7 @@ impl Ask {
         if args.demo {
             args.configurations.push(demo::CONFIGURATION);
         }
-        Ok(Self::Serve(args))
+        Ok(Self::Serve(Box::new(args)))
     }
 }
 
@@ -151,6 +151,7 @@ fn hours(value: &OsStr) -> Result<Duration, lexopt::Error> {
 }
 
 /// Hundredths of a per cent.
+#[expect(clippy::cast_sign_loss, reason = "a share is none below zero")]
 fn per_cent(value: &OsStr) -> Result<u32, lexopt::Error> {
     let share = value.to_str().and_then(|value| value.parse::<f64>().ok());
     let share = share.filter(|share| (0.01..=100.0).contains(share));

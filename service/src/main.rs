@@ -34,10 +34,8 @@ fn main() -> ExitCode {
         Ok(Ask::Help) => return print(args::HELP),
         Ok(Ask::Version) => return print(concat!("runtally-service ", env!("CARGO_PKG_VERSION"))),
         Err(error) => {
-            let _ = writeln!(
-                std::io::stderr(),
-                "runtally-service: {error}; --help lists the options"
-            );
+            let _ =
+                writeln!(std::io::stderr(), "runtally-service: {error}; --help lists the options");
             return ExitCode::from(2);
         }
     };
@@ -50,7 +48,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = match run(args, &log, metrics) {
+    let code = match run(&args, &log, metrics) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.line(&format!("runtally-service: {error}"));
@@ -61,7 +59,7 @@ fn main() -> ExitCode {
     code
 }
 
-fn run(args: Args, log: &Log, metrics: Arc<Metrics>) -> Result<(), Box<dyn Error>> {
+fn run(args: &Args, log: &Log, metrics: Arc<Metrics>) -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_writer(log.clone())
         .log_internal_errors(false)
@@ -72,9 +70,9 @@ fn run(args: Args, log: &Log, metrics: Arc<Metrics>) -> Result<(), Box<dyn Error
     let panics = log.clone();
     std::panic::set_hook(Box::new(move |panic| panics.line(&panic.to_string())));
 
-    let limits = start::limits(&args)?;
+    let limits = start::limits(args)?;
     let mut options = Options {
-        tokens: start::tokens(&args, log)?,
+        tokens: start::tokens(args, log)?,
         bare: args.bare,
         origin: args.origin.clone(),
         gate: args.gate.map(|per_10_000| Gate {
@@ -92,9 +90,9 @@ fn run(args: Args, log: &Log, metrics: Arc<Metrics>) -> Result<(), Box<dyn Error
     let runtime = Runtime::new()?;
     // A file that may grow no further is a write that fails, not the end.
     let _too_large = runtime.block_on(async { signal(SignalKind::from_raw(libc::SIGXFSZ)) })?;
-    let database = open(&args, log)?;
+    let database = open(args, log)?;
     let service = Service::new(&STORE, database, options)?;
-    let result = runtime.block_on(listen(&args, limits, &service));
+    let result = runtime.block_on(listen(args, limits, &service));
     service.finish();
     // A task that waits for what never comes is left behind.
     runtime.shutdown_background();

@@ -125,7 +125,7 @@ impl Metrics {
     }
 
     pub(crate) fn log_lines_lost(&self, lines: &[u8]) {
-        let count = lines.iter().filter(|&&byte| byte == b'\n').count();
+        let count = lines.split(|&byte| byte == b'\n').count() - 1;
         self.log_lines_lost.fetch_add(count as u64, Ordering::Relaxed);
     }
 
@@ -173,7 +173,11 @@ impl Metrics {
             text.sample("overdue_devices", &labels(it), count);
         }
         if let Some(gate) = gate {
-            text.family("gate", "gauge", "1 for what the gate says of the roll-out, 0 for the rest");
+            text.family(
+                "gate",
+                "gauge",
+                "1 for what the gate says of the roll-out, 0 for the rest",
+            );
             for it in totals {
                 let said = gate.verdict(&it.summary);
                 for one in [Verdict::TooFew, Verdict::Below, Verdict::Reached] {
@@ -182,7 +186,11 @@ impl Metrics {
                 }
             }
         }
-        text.family("ready", "gauge", "1 if writes can be made durable, 0 if the last one could not");
+        text.family(
+            "ready",
+            "gauge",
+            "1 if writes can be made durable, 0 if the last one could not",
+        );
         text.sample("ready", "", u8::from(is_ready));
         text.family("requests", "counter", "Requests answered, by status");
         for (status, count) in (100..).zip(&self.answers) {
@@ -273,7 +281,8 @@ impl Format {
                 match part.split_once('=') {
                     Some(("q", value)) => quality = value.parse().unwrap_or(0.0),
                     Some(("version", value)) => {
-                        is_known = place == 0 || ["1.0.0", "0.0.1"].contains(&value.trim_matches('"'));
+                        is_known =
+                            place == 0 || ["1.0.0", "0.0.1"].contains(&value.trim_matches('"'));
                     }
                     _ => {}
                 }
@@ -325,7 +334,10 @@ mod tests {
             ("application/openmetrics-text", Format::OpenMetrics),
             ("application/openmetrics-text;q=0", Format::Text),
             ("application/openmetrics-text;version=7.0.0", Format::Text),
-            ("text/plain;q=0.9, Application/OpenMetrics-Text; version=\"1.0.0\"; q=0.1", Format::Text),
+            (
+                "text/plain;q=0.9, Application/OpenMetrics-Text; version=\"1.0.0\"; q=0.1",
+                Format::Text,
+            ),
             ("text/html", Format::Text),
         ] {
             assert_eq!(preferred(accept), format, "{accept}");

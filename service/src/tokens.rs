@@ -86,8 +86,7 @@ impl Tokens {
     #[must_use]
     pub fn access(&self, authorization: Option<&str>) -> Option<Access> {
         let (read, write) = self.both();
-        let settings =
-            Settings { read_tokens: &read, write_tokens: &write, ..Settings::default() };
+        let settings = Settings { read_tokens: &read, write_tokens: &write, ..Settings::default() };
         settings.access(authorization)
     }
 

@@ -53,7 +53,7 @@ fn memory_is_bounded_whatever_is_sent() {
     let extended = format!("1;{}\r\nx\r\n", "e".repeat(200));
     let trailers = format!("0\r\n{}", "t: t\r\n".repeat(5000));
     let wide = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
-    let zeros = [b' '; 1 << 16];
+    let zeros = vec![b' '; 1 << 16];
     for token in ["", WRITE] {
         let end = if token.is_empty() { "\r\n".to_owned() } else { format!("{token}\r\n\r\n") };
         let gzip = format!("{chunked}Content-Encoding: gzip\r\n{end}");
@@ -246,7 +246,10 @@ fn the_token_is_looked_at_before_the_body() {
                 );
                 connection.write(head.as_bytes());
                 let answer = connection.read().expect("an answer, with nothing of the body sent");
-                assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
+                assert_eq!(
+                    (answer.status, answer.header("www-authenticate")),
+                    (401, Some("Bearer"))
+                );
                 assert_eq!(connection.read(), None, "what follows is no request");
             }
         }
@@ -342,7 +345,10 @@ fn headers_that_may_come_once_come_once() {
     let path = h("/runSummary");
     for headers in [&[READ, READ][..], &[READ, WRITE], &[READ, "Authorization: Basic eDp5"]] {
         let answer = service.ask("GET", &path, headers, b"");
-        assert_eq!((answer.status, answer.message().as_str()), (400, "send one Authorization header"));
+        assert_eq!(
+            (answer.status, answer.message().as_str()),
+            (400, "send one Authorization header")
+        );
     }
     for path in ["/", "/healthz", "/metrics", &path] {
         for head in ["", "Host: a\r\nHost: b\r\n", "Host: a b\r\n", "Host:\r\n"] {
@@ -381,7 +387,8 @@ fn content_codings_are_read_as_they_are_written() {
 #[test]
 fn every_answer_may_not_be_sniffed_nor_kept() {
     let service = Process::start(&["--log", "off", "--configuration", CONFIGURATION]);
-    for path in ["/", "/healthz", "/readyz", "/metrics", "/rollouts", "/nothing", &h("/runSummary")] {
+    for path in ["/", "/healthz", "/readyz", "/metrics", "/rollouts", "/nothing", &h("/runSummary")]
+    {
         let answer = service.get(path);
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
         let cache = answer.header("cache-control");

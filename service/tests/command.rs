@@ -47,7 +47,9 @@ fn get(to: SocketAddr, path: &str, token: &str) -> wire::Answer {
 fn it_serves_what_it_was_told_and_ends_when_told() {
     for signal in ["-TERM", "-INT"] {
         let mut command = command(&["--configuration", CONFIGURATION, "--bare"]);
-        command.env("RUNTALLY_READ_TOKEN", "reading-token").env("RUNTALLY_WRITE_TOKEN", "writing-token");
+        command
+            .env("RUNTALLY_READ_TOKEN", "reading-token")
+            .env("RUNTALLY_WRITE_TOKEN", "writing-token");
         let (child, to) = start(&mut command);
         let path = format!("/deviceManagement/hardwareConfigurations/{CONFIGURATION}/runSummary");
         let summary = get(to, &path, "reading-token").json();
@@ -200,7 +202,10 @@ fn what_the_system_does_not_grant_is_told_at_the_start() {
         limited
     };
     let (code, said) = refusal(&mut limited("--nofile=500:500", &["--connections", "400"]));
-    assert!(code == Some(1) && said.contains("need 720 open files, and the limit is 500"), "{said}");
+    assert!(
+        code == Some(1) && said.contains("need 720 open files, and the limit is 500"),
+        "{said}"
+    );
     let database = ["--database", "/nowhere/at.all"];
     let (code, said) = refusal(&mut limited("--fsize=1000000:1000000", &database));
     assert!(code == Some(1) && said.contains("ulimit -f"), "{said}");

@@ -48,7 +48,9 @@ fn command(place: &Place, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runtally-service"));
     command.args(["--listen", "127.0.0.1:0", "--bare", "--log", "off", "--database"]);
     command.arg(&place.0).args(args);
-    command.env("RUNTALLY_READ_TOKEN", "reading-token").env("RUNTALLY_WRITE_TOKEN", "writing-token");
+    command
+        .env("RUNTALLY_READ_TOKEN", "reading-token")
+        .env("RUNTALLY_WRITE_TOKEN", "writing-token");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -125,7 +127,11 @@ impl Service {
 }
 
 fn ask(to: &mut Connection, method: &str, path: &str, body: &Value) -> Option<Answer> {
-    let headers = ["Host: localhost", "Authorization: Bearer writing-token", "Content-Type: application/json"];
+    let headers = [
+        "Host: localhost",
+        "Authorization: Bearer writing-token",
+        "Content-Type: application/json",
+    ];
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     to.try_write(&request(method, path, &headers, &body));
     to.read()
@@ -338,7 +344,6 @@ fn a_second_process_is_refused() {
     assert_eq!(service.stop("-TERM").0, Some(0));
 }
 
-
 /// Lets the files that a process writes grow to this many bytes only, as a full disk does.
 fn limit_files(service: &Service, bytes: &str) {
     let limit = Command::new("prlimit")
@@ -481,10 +486,10 @@ fn an_answer_comes_after_the_commit_and_anyone_can_count() {
     let service = Service::start(&place, &["--configuration", CONFIGURATION]);
     let database = reader(&place);
     for n in 0..50 {
-        assert_eq!(post(&service, n, n).status, 201);
+        assert_eq!(post(&service, n as usize, n as usize).status, 201);
         let sql = "SELECT count(*) FROM live_device";
-        let rows: i64 = database.query_row(sql, (), |row| row.get(0)).expect("readable");
-        assert_eq!(rows, n as i64 + 1, "what was acknowledged is in the database");
+        let rows: u32 = database.query_row(sql, (), |row| row.get(0)).expect("readable");
+        assert_eq!(rows, n + 1, "what was acknowledged is in the database");
     }
     let summary = service.get(&format!("{}/runSummary", configuration()));
     let mut states = database

@@ -237,7 +237,10 @@ fn half_a_head_is_given_up() {
     let mut connection = Connection::new(to);
     connection.write(b"GET / HTTP/1.1\r\nHost: x\r\n");
     let answer = connection.read().expect("an answer");
-    assert_eq!((answer.status, answer.message().as_str()), (408, "the head of the request took too long"));
+    assert_eq!(
+        (answer.status, answer.message().as_str()),
+        (408, "the head of the request took too long")
+    );
     assert_eq!(connection.read(), None, "the connection is closed");
 }
 

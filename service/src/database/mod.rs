@@ -20,14 +20,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runtally::Entry;
+use runtally::store::RolloutId;
 use rusqlite::{Connection, TransactionBehavior};
 use rustix::process::geteuid;
-use runtally::store::RolloutId;
 
 pub(crate) use rows::kind_name;
 pub use rows::{RolloutRow, Written};
-pub(crate) use writer::{Job, Writer};
 pub use writer::Claims;
+pub(crate) use writer::{Job, Writer};
 
 use crate::Rollouts;
 use rows::Tables;
@@ -240,7 +240,8 @@ enum WriteError {
 impl Files {
     /// Whether the files are where they were, and the same.
     fn are_in_place(&self) -> io::Result<()> {
-        for (path, device, number) in [Some(&self.database), self.log.as_ref()].into_iter().flatten()
+        for (path, device, number) in
+            [Some(&self.database), self.log.as_ref()].into_iter().flatten()
         {
             let is_same = match std::fs::metadata(path) {
                 Ok(found) => (found.dev(), found.ino()) == (*device, *number),

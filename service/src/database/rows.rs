@@ -10,7 +10,6 @@ use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, named_params, params};
 use uuid::Uuid;
 
-
 /// What is kept of a roll-out itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RolloutRow {
@@ -22,7 +21,6 @@ pub struct RolloutRow {
 
 /// One thing that a change leaves: each says all there is to say, so the last one written counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "they live for one transaction")]
 pub enum Written {
     /// The roll-out is known, and this is what is kept of it.
     Rollout(RolloutRow),
@@ -41,20 +39,20 @@ pub(super) struct Tables<'c> {
     now: i64,
 }
 
+/// More rows than a roll-out has.
+const LARGEST: usize = u32::MAX as usize;
+
 const STATES: [&str; 6] = ["unknown", "success", "fail", "scriptError", "pending", "notApplicable"];
 
 impl<'c> Tables<'c> {
-    pub(super) fn new(
-        database: &'c Connection,
-        numbers: &'c mut HashMap<RolloutId, i64>,
-    ) -> Self {
+    pub(super) fn new(database: &'c Connection, numbers: &'c mut HashMap<RolloutId, i64>) -> Self {
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis() as i64;
         Self { database, numbers, now }
     }
 
     pub(super) fn write(&mut self, rollout: RolloutId, written: &Written) -> rusqlite::Result<()> {
         if let Written::Rollout(row) = written {
-            return self.rollout(rollout, row);
+            return self.rollout(rollout, *row);
         }
         let Some(&number) = self.numbers.get(&rollout) else {
             return Err(rusqlite::Error::QueryReturnedNoRows);
@@ -76,7 +74,7 @@ impl<'c> Tables<'c> {
         self.database.prepare_cached(sql)
     }
 
-    fn rollout(&mut self, rollout: RolloutId, row: &RolloutRow) -> rusqlite::Result<()> {
+    fn rollout(&mut self, rollout: RolloutId, row: RolloutRow) -> rusqlite::Result<()> {
         let sql = "INSERT INTO rollout (kind, id, declared, version) VALUES (?, ?, ?, ?) \
                    ON CONFLICT DO UPDATE SET declared = excluded.declared, \
                    version = excluded.version RETURNING rollout";
@@ -206,7 +204,7 @@ impl<'c> Tables<'c> {
                    WHERE rollout = ?1 AND (state IS NULL OR retired IS NOT NULL) \
                    ORDER BY written DESC, ticks DESC LIMIT -1 OFFSET ?2)";
         let Some(number) = self.numbers.get(&rollout) else { return Ok(0) };
-        self.prepare(sql)?.execute(params![number, most as i64])
+        self.prepare(sql)?.execute(params![number, most.min(LARGEST) as u32])
     }
 
     /// Finds out whether anything can be written.
@@ -264,7 +262,8 @@ pub(super) fn rollouts(
     let mut all = database.prepare("SELECT * FROM rollout ORDER BY rollout")?;
     let rows = all.query_map((), |row| {
         let kind: String = row.get("kind")?;
-        let kind = [Kind::Configuration, Kind::Script].into_iter().find(|it| kind_name(*it) == kind);
+        let kind =
+            [Kind::Configuration, Kind::Script].into_iter().find(|it| kind_name(*it) == kind);
         let kind = kind.ok_or_else(|| wrong(1, "no kind of roll-out"))?;
         let key = RolloutId { kind, id: guid(row, 2)? };
         let rollout =
@@ -318,7 +317,7 @@ pub(super) fn entries(
                WHERE rollout = ? AND (state IS NULL OR retired IS NOT NULL) \
                ORDER BY written DESC, ticks DESC LIMIT ?) ORDER BY written, ticks";
     let mut tombstones = database.prepare(sql)?;
-    let left = most.saturating_sub(live) as i64;
+    let left = most.saturating_sub(live).min(LARGEST) as u32;
     let mut rows = tombstones.query(params![rollout, left])?;
     while let Some(row) = rows.next()? {
         take(Written::Entry(device(row)?))?;

@@ -320,7 +320,8 @@ impl Run {
                     WriteError::Sql(error) => why(&error),
                     WriteError::Replaced(_) => "its file was removed or replaced",
                 };
-                let message = format!("nothing was changed: the database cannot be written: {message}");
+                let message =
+                    format!("nothing was changed: the database cannot be written: {message}");
                 for (waiting, ..) in group {
                     let (status, code) = (StatusCode::INSUFFICIENT_STORAGE, "insufficientStorage");
                     let _ = waiting.answer.send(refuse(status, code, &message));
@@ -365,7 +366,9 @@ fn why(error: &rusqlite::Error) -> &'static str {
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             "it may not be written"
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another process has locked it",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another process has locked it"
+        }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "it is damaged",
         _ => "see the log of the service",
     }
@@ -393,9 +396,8 @@ impl Claimed {
                 let taken = self.taken.entry(rollout).or_default();
                 let [devices, users] = store.room(rollout);
                 // The first is known to fit.
-                let has_room = |is_new: bool, taken: usize, free: usize| {
-                    !is_new || taken == 0 || taken < free
-                };
+                let has_room =
+                    |is_new: bool, taken: usize, free: usize| !is_new || taken == 0 || taken < free;
                 if !has_room(is_new, taken[0], devices)
                     || !has_room(is_new_user, taken[1], users)
                     || !self.devices.insert((rollout, id))

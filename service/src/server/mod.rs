@@ -203,8 +203,9 @@ struct Answers {
     seat: Arc<Seat>,
 }
 
-type Answering =
-    Pin<Box<dyn Future<Output = Result<axum::response::Response, std::convert::Infallible>> + Send>>;
+type Answering = Pin<
+    Box<dyn Future<Output = Result<axum::response::Response, std::convert::Infallible>> + Send>,
+>;
 
 impl hyper::service::Service<hyper::Request<Incoming>> for Answers {
     type Response = axum::response::Response;

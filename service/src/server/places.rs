@@ -158,7 +158,8 @@ impl State {
             let of_network = self.networks.get(&held.network).map_or(0, |[all, _]| *all);
             Some((of_network, now.saturating_sub(since), held))
         });
-        if let Some((.., held)) = candidates.max_by_key(|(of_network, age, _)| (*of_network, *age)) {
+        if let Some((.., held)) = candidates.max_by_key(|(of_network, age, _)| (*of_network, *age))
+        {
             held.shared.is_leaving.store(true, Ordering::Relaxed);
             held.shared.leave.notify_one();
         }
@@ -275,7 +276,9 @@ mod tests {
     /// As if its client had been waited for this long.
     fn age(seat: &Seat, millis: u64) {
         // A test's clock begins with it.
-        seat.shared.since.store((seat.places.now() + 10_000).saturating_sub(millis), Ordering::Relaxed);
+        seat.shared
+            .since
+            .store((seat.places.now() + 10_000).saturating_sub(millis), Ordering::Relaxed);
     }
 
     #[test]

@@ -188,9 +188,10 @@ fn bodiless_refusal(bytes: &[u8]) -> Option<(usize, u16)> {
 const fn reason(status: u16) -> (&'static str, &'static str) {
     match status {
         414 => ("uriTooLong", "the address of the request is too long"),
-        431 => {
-            ("requestHeaderFieldsTooLarge", "the head of a request may have 16384 bytes and 100 fields")
-        }
+        431 => (
+            "requestHeaderFieldsTooLarge",
+            "the head of a request may have 16384 bytes and 100 fields",
+        ),
         _ => ("badRequest", "this is not an HTTP/1.1 request"),
     }
 }
