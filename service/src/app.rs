@@ -155,10 +155,11 @@ impl Service {
         Self { router: finish(router, &app), app, metrics: Arc::clone(&self.metrics) }
     }
 
-    /// Makes durable what there is, and closes the database.
-    pub fn finish(&self) {
+    /// Makes durable what there is, and closes the database; a disk that hangs is given up after
+    /// this time.
+    pub fn finish(&self, limit: Duration) {
         if let Some(writer) = &self.app.writer {
-            writer.finish();
+            writer.finish(limit);
         }
     }
 

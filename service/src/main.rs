@@ -93,7 +93,7 @@ fn run(args: &Args, log: &Log, metrics: Arc<Metrics>) -> Result<(), Box<dyn Erro
     let database = open(args, log)?;
     let service = Service::new(&STORE, database, options)?;
     let result = runtime.block_on(listen(args, limits, &service));
-    service.finish();
+    service.finish(limits.farewell);
     // A task that waits for what never comes is left behind.
     runtime.shutdown_background();
     result

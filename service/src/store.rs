@@ -198,7 +198,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
 }
 
 /// What a change leaves on file; `None` if it leaves nothing.
-fn plan<
+pub(crate) fn plan<
     const CONFIGURATIONS: usize,
     const SCRIPTS: usize,
     const DEVICES: usize,

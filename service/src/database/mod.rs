@@ -8,6 +8,8 @@
 //! could take back, and a commit that fails leaves nothing to undo.
 
 mod rows;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::collections::HashMap;
@@ -21,7 +23,7 @@ use std::time::Duration;
 
 use runtally::Entry;
 use runtally::store::RolloutId;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rustix::process::geteuid;
 
 pub(crate) use rows::kind_name;
@@ -29,7 +31,7 @@ pub use rows::{RolloutRow, Written};
 pub use writer::Claims;
 pub(crate) use writer::{Job, Writer};
 
-use crate::Rollouts;
+use crate::{Plan, Rollouts};
 use rows::Tables;
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -45,13 +47,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The most bytes that the files of a full service come to need: every row of 8 configurations and
 /// 8 scripts, and the log.
-pub const MOST_BYTES: u64 = 1 << 30;
+pub const MOST_BYTES: u64 = 512 << 20;
 
 /// An open database. One process has it at a time.
 #[derive(Debug)]
 pub struct Database {
     connection: Connection,
     numbers: HashMap<RolloutId, i64>,
+    /// Tombstones written since the last prune.
+    tombstones: HashMap<RolloutId, usize>,
+    /// When the last row was written.
+    written: i64,
     files: Files,
 }
 
@@ -117,7 +123,9 @@ impl Database {
         let metadata = lock.metadata().map_err(DatabaseError::File)?;
         check_owner(&metadata)?;
 
-        let mut connection = Connection::open(path)?;
+        // The file is there by now, and a path is a path: `file:` in front of it means nothing.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(PATIENCE)?;
         // More statements than the service has.
         connection.set_prepared_statement_cache_capacity(32);
@@ -133,16 +141,16 @@ impl Database {
             schema.pragma_update(None, "application_id", APPLICATION)?;
             schema.pragma_update(None, "user_version", VERSION)?;
         }
-        let mut numbers = HashMap::new();
+        let (mut numbers, mut written) = (HashMap::new(), 0);
         // A disk that takes no writes says so now.
-        Tables::new(&schema, &mut numbers).probe()?;
+        Tables::new(&schema, &mut numbers, &mut written).probe()?;
         schema.commit()?;
         let log = with_suffix(path, "-wal");
         let log = std::fs::metadata(&log).ok().map(|it| (log, it.dev(), it.ino()));
         let database = (path.to_owned(), metadata.dev(), metadata.ino());
         let files = Files { database, log, _lock: lock };
         files.are_in_place().map_err(DatabaseError::File)?;
-        Ok(Self { connection, numbers, files })
+        Ok(Self { connection, numbers, tombstones: HashMap::new(), written, files })
     }
 
     /// Fills a store with what is on file, and looks whether the counts are those of the rows.
@@ -171,7 +179,9 @@ impl Database {
                 Ok(())
             };
             take(Written::Rollout(row))?;
-            rows::entries(&self.connection, number, most, &mut take)?;
+            let written = rows::entries(&self.connection, number, most, &mut take)?;
+            // A clock that was set back does not change what is the oldest.
+            self.written = self.written.max(written);
             take(Written::Entry(Entry::Totals(totals)))?;
             if let Some(refusal) = refusal {
                 return Err(damaged(refusal));
@@ -207,6 +217,50 @@ impl Database {
         })
     }
 
+    /// Writes what changes leave, in one transaction. A roll-out has at most `most` tombstones of
+    /// use.
+    fn write_plans<'p>(
+        &mut self,
+        plans: impl IntoIterator<Item = &'p Plan>,
+        most: usize,
+    ) -> Result<(), WriteError> {
+        let mut tombstones = self.tombstones.clone();
+        self.write(|tables| {
+            let mut last_runs = HashMap::new();
+            for plan in plans {
+                for written in &plan.written {
+                    tables.write(plan.rollout, written)?;
+                    match written {
+                        // An event's row says that there was a run, until it is overwritten.
+                        Written::Entry(Entry::Device(event)) => {
+                            let last = last_runs.entry(plan.rollout).or_insert(event.at);
+                            if last.ticks() < event.at.ticks() {
+                                *last = event.at;
+                            }
+                        }
+                        Written::Entry(Entry::Removed { .. } | Entry::Retired { .. }) => {
+                            *tombstones.entry(plan.rollout).or_default() += 1;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            for (rollout, at) in last_runs {
+                tables.ran(rollout, at)?;
+            }
+            for (rollout, count) in &mut tombstones {
+                // The store has forgotten as many by then.
+                if *count > most {
+                    tables.prune(*rollout, most)?;
+                    *count = 0;
+                }
+            }
+            Ok(())
+        })?;
+        self.tombstones = tombstones;
+        Ok(())
+    }
+
     /// Writes in one transaction; nothing of it is there if anything fails.
     fn write(
         &mut self,
@@ -217,7 +271,7 @@ impl Database {
         let result = (|| {
             let transaction =
                 self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            fill(&mut Tables::new(&transaction, &mut self.numbers))?;
+            fill(&mut Tables::new(&transaction, &mut self.numbers, &mut self.written))?;
             // Dropped without this, it is rolled back.
             transaction.commit()
         })();

@@ -35,8 +35,8 @@ pub(super) struct Tables<'c> {
     database: &'c Connection,
     /// The numbers of the roll-outs.
     numbers: &'c mut HashMap<RolloutId, i64>,
-    /// Milliseconds since 1970.
-    now: i64,
+    /// When the last row was written, in microseconds since 1970; no two rows say the same.
+    written: &'c mut i64,
 }
 
 /// More rows than a roll-out has.
@@ -45,9 +45,19 @@ const LARGEST: usize = u32::MAX as usize;
 const STATES: [&str; 6] = ["unknown", "success", "fail", "scriptError", "pending", "notApplicable"];
 
 impl<'c> Tables<'c> {
-    pub(super) fn new(database: &'c Connection, numbers: &'c mut HashMap<RolloutId, i64>) -> Self {
-        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis() as i64;
-        Self { database, numbers, now }
+    pub(super) fn new(
+        database: &'c Connection,
+        numbers: &'c mut HashMap<RolloutId, i64>,
+        written: &'c mut i64,
+    ) -> Self {
+        Self { database, numbers, written }
+    }
+
+    /// The time now, or the next instant if a row was written at that.
+    fn now(&mut self) -> i64 {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_micros() as i64;
+        *self.written = now.max(*self.written + 1);
+        *self.written
     }
 
     pub(super) fn write(&mut self, rollout: RolloutId, written: &Written) -> rusqlite::Result<()> {
@@ -85,12 +95,12 @@ impl<'c> Tables<'c> {
         Ok(())
     }
 
-    fn entry(&self, rollout: i64, entry: &Entry<Uuid, Upn>) -> rusqlite::Result<()> {
+    fn entry(&mut self, rollout: i64, entry: &Entry<Uuid, Upn>) -> rusqlite::Result<()> {
         match entry {
             Entry::Device(event) => self.device(rollout, event, None),
             Entry::Retired { event, counted } => self.device(rollout, event, Some(*counted)),
             Entry::Removed { device, at } => {
-                let id = text(device);
+                let (id, now) = (text(device), self.now());
                 let values = params![
                     rollout,
                     id.as_str(),
@@ -99,7 +109,7 @@ impl<'c> Tables<'c> {
                     at.ticks(),
                     at.offset(),
                     None::<&str>,
-                    self.now
+                    now
                 ];
                 self.prepare(DEVICE)?.execute(values).map(drop)
             }
@@ -109,12 +119,12 @@ impl<'c> Tables<'c> {
     }
 
     fn device(
-        &self,
+        &mut self,
         rollout: i64,
         event: &Event<Uuid, Upn>,
         retired: Option<RunState>,
     ) -> rusqlite::Result<()> {
-        let id = text(&event.device);
+        let (id, now) = (text(&event.device), self.now());
         let values = params![
             rollout,
             id.as_str(),
@@ -123,7 +133,7 @@ impl<'c> Tables<'c> {
             event.at.ticks(),
             event.at.offset(),
             retired.map(RunState::name),
-            self.now
+            now
         ];
         self.prepare(DEVICE)?.execute(values).map(drop)
     }
@@ -165,7 +175,15 @@ impl<'c> Tables<'c> {
                    AND unknown_devices + successful_devices + failed_devices + error_devices \
                    + pending_devices + not_applicable_devices = 0 \
                    AND last_update_ticks IS NULL AND name IS NULL AND email IS NULL";
-        self.prepare(sql)?.execute(params![rollout, user.as_str()]).map(drop)
+        let forgotten = self.prepare(sql)?.execute(params![rollout, user.as_str()])?;
+        if forgotten > 0 {
+            // Nothing is carried for this user any more, so a device that comes back takes nothing
+            // from what may be declared for a user of that name later.
+            let sql = "UPDATE device SET user = NULL \
+                       WHERE rollout = ? AND user = ? AND retired IS NOT NULL";
+            self.prepare(sql)?.execute(params![rollout, user.as_str()])?;
+        }
+        Ok(())
     }
 
     fn totals(&self, rollout: i64, totals: &Totals) -> rusqlite::Result<()> {
@@ -202,14 +220,15 @@ impl<'c> Tables<'c> {
     pub(super) fn prune(&self, rollout: RolloutId, most: usize) -> rusqlite::Result<usize> {
         let sql = "DELETE FROM device WHERE rollout = ?1 AND id IN (SELECT id FROM device \
                    WHERE rollout = ?1 AND (state IS NULL OR retired IS NOT NULL) \
-                   ORDER BY written DESC, ticks DESC LIMIT -1 OFFSET ?2)";
+                   ORDER BY written DESC LIMIT -1 OFFSET ?2)";
         let Some(number) = self.numbers.get(&rollout) else { return Ok(0) };
         self.prepare(sql)?.execute(params![number, most.min(LARGEST) as u32])
     }
 
     /// Finds out whether anything can be written.
-    pub(super) fn probe(&self) -> rusqlite::Result<()> {
-        self.prepare("INSERT OR REPLACE INTO probe VALUES (1, ?)")?.execute([self.now]).map(drop)
+    pub(super) fn probe(&mut self) -> rusqlite::Result<()> {
+        let now = self.now();
+        self.prepare("INSERT OR REPLACE INTO probe VALUES (1, ?)")?.execute([now]).map(drop)
     }
 }
 
@@ -280,14 +299,15 @@ pub(super) fn rollouts(
 }
 
 /// The devices of a roll-out that count, then the users with their names, then the latest `most`
-/// less the devices that count of the tombstones, the oldest first.
+/// less the devices that count of the tombstones, the oldest first. Gives when the last one was
+/// written.
 pub(super) fn entries(
     database: &Connection,
     rollout: i64,
     most: usize,
     mut take: impl FnMut(Written) -> rusqlite::Result<()>,
-) -> rusqlite::Result<()> {
-    let mut live = 0;
+) -> rusqlite::Result<i64> {
+    let (mut live, mut written) = (0, 0);
     let sql = "SELECT id, user, state, ticks, offset, retired FROM device \
                WHERE rollout = ? AND state IS NOT NULL AND retired IS NULL";
     let mut devices = database.prepare(sql)?;
@@ -315,14 +335,15 @@ pub(super) fn entries(
     }
     let sql = "SELECT * FROM (SELECT id, user, state, ticks, offset, retired, written FROM device \
                WHERE rollout = ? AND (state IS NULL OR retired IS NOT NULL) \
-               ORDER BY written DESC, ticks DESC LIMIT ?) ORDER BY written, ticks";
+               ORDER BY written DESC LIMIT ?) ORDER BY written";
     let mut tombstones = database.prepare(sql)?;
     let left = most.saturating_sub(live).min(LARGEST) as u32;
     let mut rows = tombstones.query(params![rollout, left])?;
     while let Some(row) = rows.next()? {
         take(Written::Entry(device(row)?))?;
+        written = row.get("written")?;
     }
-    Ok(())
+    Ok(written)
 }
 
 /// The number of devices that count in each state, by the rows.

@@ -50,7 +50,7 @@ CREATE TABLE device (
     -- Retired: the state that is carried for it.
     retired TEXT CHECK (retired IN
         ('unknown', 'success', 'fail', 'scriptError', 'pending', 'notApplicable')),
-    -- When the row was written, in milliseconds since 1970.
+    -- When the row was written, in microseconds since 1970; no two rows the same.
     written INTEGER NOT NULL,
     PRIMARY KEY (rollout, id)
 ) STRICT, WITHOUT ROWID;

@@ -5,20 +5,20 @@ use std::io;
 use std::mem;
 use std::process::exit;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use runtally::store::RolloutId;
-use runtally::{DateTime, Entry};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::rows::Tables;
-use super::{Database, WriteError, Written};
+use super::{Database, WriteError};
 use crate::app::refuse;
 use crate::metrics::Metrics;
 use crate::store::{Plan, Rollouts};
@@ -66,7 +66,8 @@ pub(crate) type Answering =
 /// The thread, and the queue before it.
 pub(crate) struct Writer {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Closed when the thread has ended.
+    ended: Mutex<mpsc::Receiver<()>>,
 }
 
 struct Shared {
@@ -111,10 +112,13 @@ impl Writer {
             metrics,
             patience: Duration::ZERO,
             expected: 1,
-            tombstones: HashMap::new(),
         };
-        let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || run.run())?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        let (ends, ended) = mpsc::channel();
+        thread::Builder::new().name("writer".to_owned()).spawn(move || {
+            run.run();
+            drop::<mpsc::Sender<()>>(ends);
+        })?;
+        Ok(Self { shared, ended: Mutex::new(ended) })
     }
 
     /// Answers a request that may write, once what it changed is durable.
@@ -139,14 +143,13 @@ impl Writer {
         self.shared.is_ready.load(Ordering::Relaxed)
     }
 
-    /// Answers what is there, and ends the thread.
-    pub(crate) fn finish(&self) {
+    /// Answers what is there, and ends the thread; a disk that hangs is given up after this time.
+    pub(crate) fn finish(&self, limit: Duration) {
         self.shared.queue().is_closed = true;
         self.shared.news.notify_one();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // It has said what went wrong, if anything did.
-            let _ = thread.join();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+            tracing::error!("the disk does not answer");
         }
     }
 }
@@ -166,8 +169,6 @@ struct Run {
     /// How long the next transaction waits for more requests, and for how many.
     patience: Duration,
     expected: usize,
-    /// Tombstones written since the last prune.
-    tombstones: HashMap<RolloutId, usize>,
 }
 
 /// Nobody would be answered any more.
@@ -262,37 +263,8 @@ impl Run {
     }
 
     fn commit(&mut self, group: Vec<(Waiting, Response, Plan)>, start: Instant) {
-        let tombstones = &mut self.tombstones;
         let most = self.store.read().unwrap_or_else(PoisonError::into_inner).capacity();
-        let committed = self.database.write(|tables| {
-            let mut last_runs = HashMap::new();
-            for (.., plan) in &group {
-                for written in &plan.written {
-                    tables.write(plan.rollout, written)?;
-                    match written {
-                        Written::Entry(Entry::Device(event)) => {
-                            let last = last_runs.entry(plan.rollout).or_insert(event.at);
-                            *last = latest(*last, event.at);
-                        }
-                        Written::Entry(Entry::Removed { .. } | Entry::Retired { .. }) => {
-                            *tombstones.entry(plan.rollout).or_default() += 1;
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            for (rollout, at) in last_runs {
-                tables.ran(rollout, at)?;
-            }
-            for (rollout, count) in tombstones.iter_mut() {
-                // The store has forgotten as many by then.
-                if *count > most {
-                    tables.prune(*rollout, most)?;
-                    *count = 0;
-                }
-            }
-            Ok(())
-        });
+        let committed = self.database.write_plans(group.iter().map(|(.., plan)| plan), most);
         match committed {
             Ok(()) => {
                 let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
@@ -352,10 +324,6 @@ impl Run {
     }
 }
 
-fn latest(one: DateTime, other: DateTime) -> DateTime {
-    if one.ticks() < other.ticks() { other } else { one }
-}
-
 /// What went wrong, without the names of files.
 fn why(error: &rusqlite::Error) -> &'static str {
     use rusqlite::ErrorCode;
@@ -376,7 +344,7 @@ fn why(error: &rusqlite::Error) -> &'static str {
 
 /// What the changes of a transaction have claimed.
 #[derive(Default)]
-struct Claimed {
+pub(super) struct Claimed {
     devices: HashSet<(RolloutId, Uuid)>,
     rollouts: HashSet<RolloutId>,
     /// Rows that are going to be taken, of devices and of users.
@@ -386,7 +354,7 @@ struct Claimed {
 
 impl Claimed {
     /// Takes a change in, if it comes to the same with those that are.
-    fn admit(&mut self, plan: &Plan, store: &dyn Rollouts, is_first: bool) -> bool {
+    pub(super) fn admit(&mut self, plan: &Plan, store: &dyn Rollouts, is_first: bool) -> bool {
         let rollout = plan.rollout;
         match plan.claims {
             Claims::Device { id, is_new, is_new_user } => {
