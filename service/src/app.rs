@@ -46,6 +46,8 @@ pub struct Options {
     pub body: usize,
     /// The time that the body of a request may take.
     pub body_time: Duration,
+    /// The most requests that share a transaction of the database.
+    pub requests_per_transaction: usize,
     /// The earliest time that a device's clock may say; what is earlier is taken as now.
     pub earliest: DateTime,
     /// How far a device's clock may be ahead; what is later is taken as now.
@@ -67,6 +69,7 @@ impl Default for Options {
             // The longest device state there is, with every character of it escaped.
             body: 256 * 1024,
             body_time: Duration::from_secs(30),
+            requests_per_transaction: 1024,
             earliest: Clock::new(DateTime::MIN).earliest,
             ahead: Clock::new(DateTime::MIN).ahead,
             overdue: Duration::from_hours(24),
@@ -126,7 +129,8 @@ impl Service {
                 let own = Arc::clone(&options);
                 let answering = move |store: &dyn Rollouts, job: &Job| own.reply(store, job);
                 let (answering, metrics) = (Arc::new(answering), Arc::clone(&metrics));
-                Some(Writer::start(database, store, answering, metrics)?)
+                let most = options.requests_per_transaction;
+                Some(Writer::start(database, store, answering, metrics, most)?)
             }
             None => None,
         };

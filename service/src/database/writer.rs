@@ -26,9 +26,6 @@ use crate::store::{Plan, Rollouts};
 /// A transaction waits no longer than this for more requests, and no longer than the last one took.
 const MOST_PATIENCE: Duration = Duration::from_millis(10);
 
-/// The most requests in a transaction.
-const MOST_REQUESTS: usize = 1024;
-
 /// How often a database that failed is tried.
 const PROBE: Duration = Duration::from_secs(1);
 
@@ -100,6 +97,7 @@ impl Writer {
         store: &'static RwLock<dyn Rollouts>,
         answering: Arc<Answering>,
         metrics: Arc<Metrics>,
+        most: usize,
     ) -> io::Result<Self> {
         let is_ready = AtomicBool::new(true);
         let queue = Mutex::new(Queue { wanted: 1, ..Queue::default() });
@@ -110,6 +108,7 @@ impl Writer {
             store,
             answering,
             metrics,
+            most,
             patience: Duration::ZERO,
             expected: 1,
         };
@@ -166,6 +165,8 @@ struct Run {
     store: &'static RwLock<dyn Rollouts>,
     answering: Arc<Answering>,
     metrics: Arc<Metrics>,
+    /// The most requests in a transaction.
+    most: usize,
     /// How long the next transaction waits for more requests, and for how many.
     patience: Duration,
     expected: usize,
@@ -243,7 +244,7 @@ impl Run {
         let mut claimed = Claimed::default();
         for waiting in jobs {
             // Nothing overtakes a change that waits for the whole store.
-            if claimed.is_closed || group.len() >= MOST_REQUESTS {
+            if claimed.is_closed || group.len() >= self.most {
                 later.push(waiting);
                 continue;
             }
