@@ -128,19 +128,17 @@ fn put_user<'r, const DEVICES: usize, const USERS: usize>(
     let known = known.map(|(_, user)| user);
     let upn = update.upn.or(known.as_ref().map(|known| known.user.into()));
     let upn = answer.found(upn, Problem::Document(&Error::missing("upn")))?;
-    let (names, last_update, devices) = match &known {
-        Some(known) => (rollout.names(known.user), known.last_update, known.reported()),
-        None => {
-            decoded(update.complete().map(drop), answer)?;
-            (const { &Names::NONE }, None, Counts::ZERO)
-        }
+    let (names, last_update, devices) = if let Some(known) = &known {
+        (rollout.names(known.user), known.last_update, known.reported())
+    } else {
+        decoded(update.complete().map(drop), answer)?;
+        (const { &Names::NONE }, None, Counts::ZERO)
     };
     begin_declaration(rollout.id(), upn, answer)?;
     let Some(user) = declared(answer) else { return Ok(()) };
     let key = known.as_ref().map_or(user, |known| known.user);
     let id = user_state_id(&rollout.id().id, key);
-    let (is_same, is_declared) =
-        (user == key, known.is_none() && rollout.is_declared_user(user));
+    let (is_same, is_declared) = (user == key, known.is_none() && rollout.is_declared_user(user));
     must_be("id", update.id.is_none_or(|given| given == id), answer)?;
     must_be("upn", is_same, answer)?;
     answer.require(!is_declared, Problem::UserExists(Kind::Configuration))?;
