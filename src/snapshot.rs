@@ -12,7 +12,7 @@
 //! let mut tally: Tally<u16, u16, 512, 64> = Tally::new();
 //! for device in 0..300 {
 //!     let event = Event { device, user: Some(device % 40), state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
-//!     tally.apply(&event)?;
+//!     assert!(tally.apply(&event)?.is_applied());
 //! }
 //!
 //! let mut larger: Tally<u16, u16, 1024, 128> = Tally::new();

@@ -35,7 +35,7 @@
 //! assert_eq!(reply.response.status, 201);
 //! if let Some(change) = reply.change {
 //!     // Here it is written down.
-//!     store.commit(&change)?;
+//!     assert!(store.commit(&change)?.is_applied());
 //! }
 //!
 //! let count = Request {

@@ -19,7 +19,7 @@
 //! let change = StoreChange::new(configuration, Change::Event(event));
 //! assert_eq!(store.check(&change)?, Effect::Applied { before: None });
 //! // Here it is written down.
-//! store.commit(&change)?;
+//! assert!(store.commit(&change)?.is_applied());
 //! assert_eq!(store.get(configuration).map(|it| it.tally().device_count()), Some(1));
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
@@ -192,7 +192,8 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// store.insert(script)?;
     /// let at = "2026-11-21T09:30Z".parse()?;
     /// let event = Event { device: Uuid::max(), user: None, state: RunState::Fail, at };
-    /// store.tally_mut(script).expect("just inserted").apply(&event)?;
+    /// let tally = store.tally_mut(script).expect("just inserted");
+    /// assert!(tally.apply(&event)?.is_applied());
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn tally_mut(&mut self, id: RolloutId) -> Option<&mut Tally<Uuid, Upn, DEVICES, USERS>> {

@@ -123,8 +123,8 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: None, state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
-    /// tally.commit(&Change::RunFrom("2026-11-22T00:00Z".parse()?))?;
+    /// assert!(tally.apply(&event)?.is_applied());
+    /// assert!(tally.commit(&Change::RunFrom("2026-11-22T00:00Z".parse()?))?.is_applied());
     /// assert_eq!(tally.run_from().map(|at| at.to_string()).as_deref(), Some("2026-11-22T00:00:00Z"));
     /// assert_eq!(tally.summary().devices[RunState::Pending], 1);
     ///

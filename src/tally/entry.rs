@@ -21,7 +21,7 @@ use crate::{Counted, Counts, DateTime, Event, RunState, Summary};
 ///
 /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
 /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-/// tally.apply(&event)?;
+/// assert!(tally.apply(&event)?.is_applied());
 ///
 /// let mut restored: Tally<u16, u16, 8, 8> = Tally::new();
 /// for entry in tally.entries() {
@@ -187,7 +187,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let at = "2026-11-21T12:00Z".parse()?;
-    /// tally.commit(&Change::Remove { device: 7, at })?;
+    /// assert!(tally.commit(&Change::Remove { device: 7, at })?.is_applied());
     /// assert!(tally.tombstones().eq([Entry::Removed { device: &7, at }]));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -202,7 +202,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let at = "2026-11-21T12:00Z".parse()?;
-    /// tally.commit(&Change::Remove { device: 7, at })?;
+    /// assert!(tally.commit(&Change::Remove { device: 7, at })?.is_applied());
     /// assert_eq!(tally.tombstone(&7), Some(Entry::Removed { device: &7, at }));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```

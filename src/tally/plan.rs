@@ -392,7 +392,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
-    /// tally.commit(&Change::Declare(Summary { devices: five, ..Summary::ZERO }))?;
+    /// assert!(tally.commit(&Change::Declare(Summary { devices: five, ..Summary::ZERO }))?.is_applied());
     /// assert_eq!(tally.live(Counted::Devices), Counts::ZERO);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -413,7 +413,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
-    /// tally.commit(&Change::Declare(Summary { devices: five, ..Summary::ZERO }))?;
+    /// assert!(tally.commit(&Change::Declare(Summary { devices: five, ..Summary::ZERO }))?.is_applied());
     /// assert_eq!(tally.carried(Counted::Devices), five);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
