@@ -252,32 +252,60 @@ where
         if let DevicePlan::Row(stamp) = plan.device {
             let row = self.devices.find(&event.device);
             let known = row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
-            let new = DeviceRecord::live(stamp);
+            let to = event.user.as_ref().and_then(|user| self.users.find(user));
             match known {
-                Some((row, record)) if record.is_live() => self.unchain(row, &record),
-                Some((row, _)) => {
-                    self.reuse(row);
-                    self.live = self.live.wrapping_add(1);
-                }
-                None => self.live = self.live.wrapping_add(1),
-            }
-            self.put_left(plan);
-            let row = match row {
-                Some(row) => {
+                // It stays in the chain of its user: no walk along that.
+                Some((row, record))
+                    if record.is_live()
+                        && record.user == to
+                        && to.is_some() == event.user.is_some() =>
+                {
                     if let Some(record) = self.devices.value_mut(row) {
-                        *record = new;
+                        record.stamp = stamp;
                     }
-                    Some(row)
+                    let user = to.and_then(|to| self.users.value_mut(to));
+                    if let Some((user, joined)) = user.zip(plan.user) {
+                        *user = joined;
+                    }
                 }
-                None => self.insert_device(&event.device, new),
-            };
-            if let (Some(row), Some(user), Some(joined)) = (row, &event.user, &plan.user) {
-                let to = self.users.find(user);
-                let to = to.or_else(|| self.users.insert(user, UserRecord::default()));
-                self.chain_in(row, to, joined);
+                _ => self.carry_out_move(event, stamp, known, to, plan),
             }
         }
         self.put_totals(plan);
+    }
+
+    /// A device is new, returns, or changes hands.
+    fn carry_out_move(
+        &mut self,
+        event: &Event<D, U>,
+        stamp: Stamp,
+        known: Option<(RowId, DeviceRecord)>,
+        to: Option<RowId>,
+        plan: &Plan,
+    ) {
+        let new = DeviceRecord::live(stamp);
+        match known {
+            Some((row, record)) if record.is_live() => self.unchain(row, &record),
+            Some((row, _)) => {
+                self.reuse(row);
+                self.live = self.live.wrapping_add(1);
+            }
+            None => self.live = self.live.wrapping_add(1),
+        }
+        self.put_left(plan);
+        let row = match known {
+            Some((row, _)) => {
+                if let Some(record) = self.devices.value_mut(row) {
+                    *record = new;
+                }
+                Some(row)
+            }
+            None => self.insert_device(&event.device, new),
+        };
+        if let (Some(row), Some(user), Some(joined)) = (row, &event.user, &plan.user) {
+            let to = to.or_else(|| self.users.insert(user, UserRecord::default()));
+            self.chain_in(row, to, joined);
+        }
     }
 
     /// A device's row becomes a tombstone.
