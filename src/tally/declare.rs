@@ -80,7 +80,7 @@ where
     ) -> Result<(), Refusal> {
         plan.summary.users.shift((self.user_record(known).state(), record.state()));
         plan.summary.users.check(Counted::Users)?;
-        plan.user = Some(record);
+        (plan.to, plan.user) = (known, Some(record));
         Ok(())
     }
 

@@ -17,11 +17,15 @@ pub(super) struct Plan {
     pub(super) summary: Summary,
     pub(super) carried: Carried,
     pub(super) run_from: RunFrom,
-    /// What becomes of the device that the change names.
+    /// The row or tombstone of the device that the change names.
+    pub(super) row: Option<RowId>,
+    /// What becomes of the device.
     pub(super) device: DevicePlan,
     /// The user whose row the device leaves, and what that row holds then.
     pub(super) left: Option<(RowId, UserRecord)>,
-    /// What the row of the user holds that the change names.
+    /// The row of the user that the change names.
+    pub(super) to: Option<RowId>,
+    /// What that row holds then.
     pub(super) user: Option<UserRecord>,
 }
 
@@ -55,8 +59,10 @@ impl Plan {
             summary: tally.summary,
             carried: tally.carried,
             run_from: tally.run_from,
+            row: None,
             device: DevicePlan::Unchanged,
             left: None,
+            to: None,
             user: None,
         }
     }
@@ -77,6 +83,7 @@ where
         plan: &mut Plan,
     ) -> Result<(), Refusal> {
         plan.summary.ran(event.at);
+        plan.row = row;
 
         let stamp = Stamp::new(event.at, event.state);
         let record = row.and_then(|row| self.devices.get(row)).map(|(_, record)| record);
@@ -124,7 +131,7 @@ where
                 plan.left = None;
             }
             plan.summary.users.shift((self.user_record(to).state(), joined.state()));
-            plan.user = Some(joined);
+            (plan.to, plan.user) = (to, Some(joined));
         }
         self.plan_left(plan, origin)
     }
@@ -140,6 +147,7 @@ where
     ) -> Result<(), Refusal> {
         let tombstone = DeviceRecord::removed(at);
         let row = self.devices.find(device);
+        plan.row = row;
         if let Some((_, record)) = row.and_then(|row| self.devices.get(row)) {
             let (at, recorded) = (tombstone.recorded(), record.recorded());
             // Above every state of its instant; of two removals, the offset does not matter.
@@ -166,6 +174,7 @@ where
     pub(super) fn plan_retirement(&self, device: &D, plan: &mut Plan) {
         plan.effect = Effect::Unknown;
         let row = self.devices.find(device);
+        plan.row = row;
         let Some((_, record)) = row.and_then(|row| self.devices.get(row)) else { return };
         if !record.is_live() {
             return;
@@ -250,25 +259,23 @@ where
 
     pub(super) fn carry_out_event(&mut self, event: &Event<D, U>, plan: &Plan) {
         if let DevicePlan::Row(stamp) = plan.device {
-            let row = self.devices.find(&event.device);
-            let known = row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
-            let to = event.user.as_ref().and_then(|user| self.users.find(user));
+            let known = plan.row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
             match known {
                 // It stays in the chain of its user: no walk along that.
                 Some((row, record))
                     if record.is_live()
-                        && record.user == to
-                        && to.is_some() == event.user.is_some() =>
+                        && record.user == plan.to
+                        && record.user.is_some() == event.user.is_some() =>
                 {
                     if let Some(record) = self.devices.value_mut(row) {
                         record.stamp = stamp;
                     }
-                    let user = to.and_then(|to| self.users.value_mut(to));
+                    let user = plan.to.and_then(|to| self.users.value_mut(to));
                     if let Some((user, joined)) = user.zip(plan.user) {
                         *user = joined;
                     }
                 }
-                _ => self.carry_out_move(event, stamp, known, to, plan),
+                _ => self.carry_out_move(event, stamp, known, plan),
             }
         }
         self.put_totals(plan);
@@ -280,7 +287,6 @@ where
         event: &Event<D, U>,
         stamp: Stamp,
         known: Option<(RowId, DeviceRecord)>,
-        to: Option<RowId>,
         plan: &Plan,
     ) {
         let new = DeviceRecord::live(stamp);
@@ -303,7 +309,7 @@ where
             None => self.insert_device(&event.device, new),
         };
         if let (Some(row), Some(user), Some(joined)) = (row, &event.user, &plan.user) {
-            let to = to.or_else(|| self.users.insert(user, UserRecord::default()));
+            let to = plan.to.or_else(|| self.users.insert(user, UserRecord::default()));
             self.chain_in(row, to, joined);
         }
     }
@@ -312,8 +318,7 @@ where
     pub(super) fn bury(&mut self, device: &D, plan: &Plan) {
         self.put_totals(plan);
         let DevicePlan::Tombstone(tombstone) = plan.device else { return };
-        let row = self.devices.find(device);
-        let known = row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
+        let known = plan.row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
         match known {
             Some((row, record)) if record.is_live() => {
                 self.unchain(row, &record);
@@ -379,7 +384,7 @@ where
     pub(super) fn put_user(&mut self, user: &U, plan: &Plan) {
         self.put_totals(plan);
         let Some(record) = plan.user else { return };
-        match self.users.find(user).and_then(|row| Some((row, self.users.value_mut(row)?))) {
+        match plan.to.and_then(|row| Some((row, self.users.value_mut(row)?))) {
             Some((row, known)) if record.keeps_row() => {
                 *known = record;
                 self.users.respell(row, user);
