@@ -338,8 +338,9 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     // Out of line, so that answering does not pay for its stack.
     #[inline(never)]
     pub fn commit(&mut self, change: &StoreChange<'_>) -> Result<Effect, StoreError> {
-        let _ = self.check(change)?;
-        if change.creates {
+        // Whatever a new roll-out refuses, it is refused before it is there.
+        if change.creates && self.get(change.rollout).is_none() {
+            let _ = self.check(change)?;
             self.insert(change.rollout)?;
         }
         let mut slot = self.slot_mut(change.rollout).ok_or(StoreError::Unknown)?;

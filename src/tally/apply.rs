@@ -211,7 +211,7 @@ where
 }
 
 #[cfg(feature = "defmt")]
-fn log(state: crate::RunState, result: &Result<Effect, Refusal>) {
+pub(super) fn log(state: crate::RunState, result: &Result<Effect, Refusal>) {
     match result {
         Ok(Effect::Applied { before }) => defmt::debug!("applied: {} -> {}", before, state),
         Ok(effect) => defmt::trace!("{}: {}", effect, state),

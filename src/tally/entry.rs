@@ -277,8 +277,8 @@ where
         };
         let former = plan.left.and_then(|(row, after)| entry(Some(row), &after));
         let user = match change {
-            Change::Event(Event { user: Some(user), .. }) => {
-                plan.user.and_then(|after| entry(self.users.find(user), &after))
+            Change::Event(_) => {
+                plan.user.and_then(|after| entry(plan.to, &after))
             }
             _ => None,
         };
@@ -407,7 +407,7 @@ where
         }
         let mut plan = Plan::new(self);
         plan.summary.users.shift((self.user_record(known).state(), record.state()));
-        plan.user = Some(record);
+        (plan.to, plan.user) = (known, Some(record));
         self.put_user(user, &plan);
         Ok(())
     }

@@ -92,6 +92,9 @@ where
 
 /// The latest instant that is `limit` old at `now`, in ticks.
 fn latest(now: DateTime, limit: Duration) -> i64 {
-    let limit = limit.as_nanos().div_ceil(100);
-    now.ticks().saturating_sub(i64::try_from(limit).unwrap_or(i64::MAX))
+    let seconds = i64::try_from(limit.as_secs()).unwrap_or(i64::MAX);
+    let limit = seconds
+        .saturating_mul(DateTime::TICKS_PER_SECOND)
+        .saturating_add(limit.subsec_nanos().div_ceil(100).into());
+    now.ticks().saturating_sub(limit)
 }
