@@ -57,9 +57,12 @@ impl Pages {
         if !query.split('&').any(is_token) {
             return Ok(Cow::Borrowed(query));
         }
-        let pairs = query.split('&').map(|pair| match is_token(pair) {
-            true => pair.strip_suffix(self.mark.as_str()).ok_or(Stale),
-            false => Ok(pair),
+        let pairs = query.split('&').map(|pair| {
+            if is_token(pair) {
+                pair.strip_suffix(self.mark.as_str()).ok_or(Stale)
+            } else {
+                Ok(pair)
+            }
         });
         Ok(Cow::Owned(pairs.collect::<Result<Vec<_>, _>>()?.join("&")))
     }
