@@ -91,16 +91,16 @@ where
         }
         match change {
             Change::Device(device) => {
-                let turn = match tally.device(device) {
+                let page = match tally.device(device) {
                     Some(event) => self.write(tally, &Entries::Event(event)).await?,
                     None => self.write(tally, &Entries::Gone(device)).await?,
                 };
-                self.places.set_device(tally.find(device), turn);
+                self.locations.set_device(tally.find(device), page);
             }
             Change::User(user) => {
                 let kept = tally.kept(user).unwrap_or_default();
-                let turn = self.write(tally, &Entries::User(user, &kept)).await?;
-                self.places.set_user(tally.find_user(user), turn);
+                let page = self.write(tally, &Entries::User(user, &kept)).await?;
+                self.locations.set_user(tally.find_user(user), page);
             }
             Change::Summary => {
                 let totals = tally.totals();

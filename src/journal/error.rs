@@ -4,7 +4,7 @@ use core::fmt;
 
 use embedded_storage_async::nor_flash::NorFlashError;
 
-use super::opening::VERSION;
+use super::page::VERSION;
 use crate::Refusal;
 
 /// Why a call on a [`Journal`](super::Journal) failed. The tally is as it was before; only after

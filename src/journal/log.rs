@@ -4,12 +4,33 @@ use core::hash::Hash;
 
 use embedded_storage_async::nor_flash::NorFlash;
 
-use super::open::{End, odd_lap, page_of};
-use super::opening::{Layout, Opening};
-use super::pages::item_len;
-use super::record::{Entries, Head, Record};
+use super::flash::{header_len, page_of, record_len};
+use super::page::{Before, Header, Kind};
+use super::record::{Entries, Record};
 use super::{Error, Journal, Key};
 use crate::{Event, Tally};
+
+/// The newest page that counts.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub(super) sequence: u32,
+    /// The records on it that count.
+    pub(super) records: u16,
+    /// The last of them was found on opening, and may have been cut.
+    pub(super) doubtful: bool,
+    /// Nothing stands behind the commit record.
+    pub(super) bare: bool,
+}
+
+/// The first page of a journal lies on the first page of the flash, with sequence number `pages`.
+pub(super) const fn first(pages: u16) -> u32 {
+    pages as u32
+}
+
+/// The page that leaves the log when `sequence` is begun; before the first one if none does.
+pub(super) const fn leaving(sequence: u32, pages: u16) -> u32 {
+    sequence.saturating_add(1).saturating_sub(pages as u32)
+}
 
 impl<F, D, U, const DEVICES: usize, const USERS: usize> Journal<F, D, U, DEVICES, USERS>
 where
@@ -17,114 +38,137 @@ where
     D: Key + Clone + Eq + Hash,
     U: Key + Clone + Ord + Hash,
 {
-    /// Writes one record of a change's entries, and gives the turn of its page.
+    /// Writes one record of a change's entries, and gives the sequence number of its page.
     pub(super) async fn write(
         &mut self,
         tally: &Tally<D, U, DEVICES, USERS>,
         entries: &Entries<'_, D, U>,
     ) -> Result<u16, Error<F::Error>> {
-        while self.heal > 0 {
-            self.turn(tally).await?;
-            self.heal = self.heal.saturating_sub(1);
+        while self.rewrite > 0 {
+            self.begin_page(tally).await?;
+            self.rewrite = self.rewrite.saturating_sub(1);
         }
-        // Once around, every page holds nothing but rows, and `admit` sees to it that one has room.
+        // After as many pages as there are, all hold nothing but rows, and `admit` sees to it that one
+        // has room.
         for _ in 0..=self.pages.count() {
-            if let Some(turn) = self.try_write(entries).await? {
-                return Ok(turn);
+            self.record.clear();
+            self.record.add(|record| entries.add_to(record)).ok_or(Error::Corrupted)?;
+            if self.has_room() {
+                self.append(Kind::Change).await?;
+                return Ok(self.end.map_or(0, |end| end.sequence as u16));
             }
-            self.turn(tally).await?;
+            self.begin_page(tally).await?;
         }
         Err(self.full())
     }
 
-    /// The same on the newest page; `None` if there is no room.
-    async fn try_write(
-        &mut self,
-        entries: &Entries<'_, D, U>,
-    ) -> Result<Option<u16>, Error<F::Error>> {
-        let Some(End { turn, records }) = self.end.filter(|end| end.records <= Head::MAX_INDEX)
-        else {
-            return Ok(None);
-        };
-        let page = page_of(turn, self.pages.count());
-        self.begin(turn, records, false);
-        self.record.add(|record| entries.add_to(record)).ok_or(Error::Corrupted)?;
-        let needed = item_len::<F>(self.record.bytes().len()).saturating_add(Self::RESERVE);
-        if self.pages.room(page).await? < needed {
-            return Ok(None);
-        }
-        self.pages.push(page, self.record.bytes()).await?;
-        self.end = Some(End { turn, records: records.saturating_add(1) });
-        Ok(Some(turn as u16))
+    /// True if the record that was made fits on the newest page, and may be written there.
+    pub(super) fn has_room(&self) -> bool {
+        let (Some(offset), Some(end)) = (self.append_at, self.end) else { return false };
+        let needed = record_len::<F>(self.record.body_len())
+            .saturating_add(Self::RESERVE)
+            .saturating_add(record_len::<F>(0));
+        (F::ERASE_SIZE as u32).saturating_sub(offset) >= needed && end.records < Before::MAX
     }
 
-    /// Begins the next page of the log: brings along the rows of the page that leaves it.
-    ///
-    /// Until the mark behind those rows is written, nothing on the new page counts, and they are
-    /// still where they were. From then on, the page that left is free.
-    async fn turn(&mut self, tally: &Tally<D, U, DEVICES, USERS>) -> Result<(), Error<F::Error>> {
-        let count = self.pages.count();
-        let (turn, before) = match self.end {
-            Some(end) => (end.turn.wrapping_add(1), end.records),
-            None => (0, 0),
+    /// Writes the record that was made to the newest page.
+    pub(super) async fn append(&mut self, kind: Kind) -> Result<(), Error<F::Error>> {
+        // If this fails or is dropped, nobody knows what lies there: nothing is written behind it.
+        let (Some(offset), Some(end)) = (self.append_at.take(), self.end) else {
+            return Err(Error::Corrupted);
         };
-        let page = page_of(turn, count);
-        self.pages.erase(page).await?;
+        let next = self.pages.write(end.sequence, offset, kind, &mut self.record).await?;
+        self.append_at = Some(next);
+        let records = end.records.saturating_add(1);
+        self.end = Some(End { records, bare: false, ..end });
+        Ok(())
+    }
 
-        self.begin(turn, 0, false);
-        let opening = Opening { turn, before, totals: self.totals };
-        let layout = self.layout();
-        self.record.add(|record| opening.write(layout, record)).ok_or(Error::Corrupted)?;
-        self.pages.push(page, self.record.bytes()).await?;
+    /// Writes that all before it was written whole.
+    pub(super) async fn seal(&mut self) -> Result<(), Error<F::Error>> {
+        self.record.clear();
+        self.append(Kind::Seal).await
+    }
 
-        let mut records = 1;
-        let leaving = turn.checked_sub(u32::from(count).saturating_sub(1));
-        if let Some(leaving) = leaving.map(|leaving| leaving as u16) {
-            self.begin(turn, records, true);
-            for (row, event) in tally.devices_from(0) {
-                if self.places.is_device_at(row, leaving) {
-                    self.bring(turn, &mut records, |record| record.event(&event)).await?;
-                }
+    /// Begins the next page of the log: writes the rows of the page that leaves it once more.
+    ///
+    /// Until the commit record behind those rows is written, nothing on the new page counts, and
+    /// they are still where they were. From then on, the page that left is free.
+    pub(super) async fn begin_page(
+        &mut self,
+        tally: &Tally<D, U, DEVICES, USERS>,
+    ) -> Result<(), Error<F::Error>> {
+        let pages = self.pages.count();
+        if let Some(end) = self.end
+            && end.bare
+            && self.append_at.is_some()
+        {
+            // The page that left is erased next. What is behind the commit record shows, also to one
+            // who cannot trust the last record that there is, that it is not needed any more.
+            self.seal().await?;
+        }
+        self.append_at = None;
+        let (sequence, before) = match self.end {
+            Some(End { sequence, records, doubtful, .. }) => {
+                (sequence.wrapping_add(1), Before { records, doubtful })
             }
-            for (row, user, kept) in tally.kept_users() {
-                if self.places.is_user_at(row, leaving) {
-                    self.bring(turn, &mut records, |record| record.user(user, &kept)).await?;
-                }
-            }
-            if self.record.has_entries() {
-                self.pages.push(page, self.record.bytes()).await?;
-                records = records.saturating_add(1);
+            None => (first(pages), Before { records: 0, doubtful: false }),
+        };
+        self.pages.erase(page_of(sequence, pages)).await?;
+        let layout = self.pages.layout::<D, U>();
+        self.pages.begin(&Header { layout, sequence, before }).await?;
+
+        let mut page = Page { sequence, offset: header_len::<F>(), records: 0 };
+        let leaving = leaving(sequence, pages) as u16;
+        self.record.clear();
+        for (row, event) in tally.devices_from(0) {
+            if self.locations.is_device_on(row, leaving) {
+                self.add_row(&mut page, |record| record.event(&event)).await?;
             }
         }
-        self.begin(turn, records, false);
-        self.pages.push(page, self.record.bytes()).await?;
-
-        if let Some(leaving) = leaving {
-            self.places.move_all(leaving as u16, turn as u16);
+        for (row, user, kept) in tally.kept_users() {
+            if self.locations.is_user_on(row, leaving) {
+                self.add_row(&mut page, |record| record.user(user, &kept)).await?;
+            }
         }
-        self.end = Some(End { turn, records: records.saturating_add(1) });
+        if self.record.body_len() > 0 {
+            self.write_to(&mut page, Kind::Rows).await?;
+        }
+        let totals = self.totals;
+        self.record.add(|record| record.totals(&totals)).ok_or(Error::Corrupted)?;
+        self.write_to(&mut page, Kind::Commit).await?;
+
+        self.locations.move_all(leaving, sequence as u16);
+        let Page { records, offset, .. } = page;
+        self.end = Some(End { sequence, records, doubtful: false, bare: true });
+        self.append_at = Some(offset);
         Ok(())
     }
 
     /// Adds a row to the record being filled, after writing that if it is full.
-    async fn bring(
+    async fn add_row(
         &mut self,
-        turn: u32,
-        records: &mut u16,
+        page: &mut Page,
         row: impl Fn(&mut Record) -> Option<()>,
     ) -> Result<(), Error<F::Error>> {
         if self.record.add(&row).is_some() {
             return Ok(());
         }
-        self.pages.push(page_of(turn, self.pages.count()), self.record.bytes()).await?;
-        *records = records.saturating_add(1);
-        self.begin(turn, *records, true);
+        self.write_to(page, Kind::Rows).await?;
         self.record.add(&row).ok_or(Error::Corrupted)
     }
 
-    fn begin(&mut self, turn: u32, index: u16, compacted: bool) {
-        let odd_lap = odd_lap(turn, self.pages.count());
-        self.record.begin(Head { index, odd_lap, compacted });
+    /// Writes the record being filled to a page that does not count yet, and begins another.
+    async fn write_to(&mut self, page: &mut Page, kind: Kind) -> Result<(), Error<F::Error>> {
+        let left = (F::ERASE_SIZE as u32).saturating_sub(page.offset);
+        if record_len::<F>(self.record.body_len()) > left {
+            return Err(Error::Corrupted);
+        }
+        page.offset =
+            self.pages.write(page.sequence, page.offset, kind, &mut self.record).await?;
+        page.records = page.records.saturating_add(1);
+        self.record.clear();
+        Ok(())
     }
 
     /// The bytes of all rows after a change of some; an error if that is too many.
@@ -157,10 +201,6 @@ where
         Error::Full { live: self.live, limit: Self::limit(self.pages.count()) }
     }
 
-    pub(super) fn layout(&self) -> Layout {
-        Layout::new::<D, U>(self.pages.count())
-    }
-
     pub(super) fn event_len(&mut self, event: &Event<&D, &U>) -> u32 {
         self.len(|record| record.event(event))
     }
@@ -171,9 +211,16 @@ where
 
     /// Bytes that entries take.
     pub(super) fn len(&mut self, entries: impl FnOnce(&mut Record) -> Option<()>) -> u32 {
-        self.begin(0, 0, false);
+        self.record.clear();
         // Entries that do not fit are refused when they are written.
         let _ = self.record.add(entries);
-        self.record.entries_len()
+        self.record.body_len() as u32
     }
+}
+
+/// A page being filled that does not count yet.
+struct Page {
+    sequence: u32,
+    offset: u32,
+    records: u16,
 }

@@ -107,13 +107,14 @@
 //! count and the same on every machine.)
 
 mod change;
+mod crc;
 mod error;
+mod flash;
 mod key;
+mod locations;
 mod log;
 mod open;
-mod opening;
-mod pages;
-mod places;
+mod page;
 mod record;
 mod size;
 #[cfg(test)]
@@ -129,9 +130,9 @@ pub use change::Change;
 pub use error::Error;
 pub use key::Key;
 
-use open::{End, Replay};
-use pages::Pages;
-use places::Places;
+use flash::Pages;
+use locations::Locations;
+use log::End;
 use record::{Entries, Record};
 
 use crate::tally::{Kept, Totals};
@@ -162,18 +163,21 @@ pub struct Recovered {
 /// See the [module](self) for an example.
 pub struct Journal<F, D, U, const DEVICES: usize, const USERS: usize> {
     pages: Pages<F>,
-    /// The newest page of the log, and the records on it; none before the first change.
+    /// The newest page that counts; none before the first change.
     end: Option<End>,
+    /// Where the next record goes on that page. `None` where nobody knows what lies there: after
+    /// opening, and after a write that failed or was dropped. Then the next change begins a page.
+    append_at: Option<u32>,
     /// Bytes that the entries of all rows take.
     live: u32,
     /// Pages to be begun before anything else is written, until no record is left in the log that
     /// was there when damage was found: what came of it should not depend on how much of the log
     /// the next opening sees.
-    heal: u16,
+    rewrite: u16,
     /// What is carried, and the last run, as far as it is written: of a change that the tally is
-    /// ahead, nothing may stand in the opening of a page.
+    /// ahead, nothing may stand in the commit record of a page.
     totals: Totals,
-    places: Places<DEVICES, USERS>,
+    locations: Locations<DEVICES, USERS>,
     record: Record,
     keys: PhantomData<fn() -> (D, U)>,
 }
@@ -223,30 +227,15 @@ where
         let mut journal = Self {
             pages: Pages::new(flash, range)?,
             end: None,
+            append_at: None,
             live: 0,
-            heal: 0,
+            rewrite: 0,
             totals: Totals::default(),
-            places: Places::new(),
+            locations: Locations::new(),
             record: Record::new(),
             keys: PhantomData,
         };
-        let layout = journal.layout();
-        let buffer = journal.record.space();
-        let mut recovered = Recovered::default();
-        if let Some(newest) = open::newest(&mut journal.pages, layout, buffer).await? {
-            let mut replay = Replay::new(tally, &mut journal.places);
-            let end = replay.run(&mut journal.pages, layout, newest, buffer).await?;
-            if let Some(refusal) = replay.refused {
-                return Err(Error::Refused(refusal));
-            }
-            recovered = replay.recovered;
-            if recovered.damaged > 0 {
-                journal.heal = layout.pages.saturating_sub(1);
-            }
-            journal.end = Some(end);
-        }
-        journal.totals = tally.totals();
-        journal.measure(tally);
+        let recovered = journal.restore(tally).await?;
         Ok((journal, recovered))
     }
 
@@ -317,10 +306,10 @@ where
         let len = self.event_len(&after);
         let live = self.admit(before, len)?;
 
-        let turn = self.write(tally, &Entries::Event(after)).await?;
+        let page = self.write(tally, &Entries::Event(after)).await?;
         let outcome = tally.apply(event)?;
         self.totals = tally.totals();
-        self.places.set_device(tally.find(device), turn);
+        self.locations.set_device(tally.find(device), page);
         self.live = live;
         Ok(outcome)
     }
@@ -405,10 +394,10 @@ where
         let row = known.user.and_then(|user| tally.find_user(user));
 
         let entries = Entries::Retired(device, user, &totals);
-        let turn = self.write(tally, &entries).await?;
+        let page = self.write(tally, &entries).await?;
         let event = tally.retire(device);
         self.totals = tally.totals();
-        self.places.set_user(row, turn);
+        self.locations.set_user(row, page);
         self.live = live;
         Ok(event)
     }
@@ -482,9 +471,9 @@ where
         let after = self.len(|record| record.user(user, &kept));
         let before = self.kept_len(tally, user);
         let live = self.admit(before, after)?;
-        let turn = self.write(tally, &Entries::User(user, &kept)).await?;
+        let page = self.write(tally, &Entries::User(user, &kept)).await?;
         tally.declare_user(user, written, last_update)?;
-        self.places.set_user(tally.find_user(user), turn);
+        self.locations.set_user(tally.find_user(user), page);
         self.live = live;
         Ok(())
     }

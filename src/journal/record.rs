@@ -1,16 +1,11 @@
-//! Records, and the entries they are made of.
+//! The body of a record: entries, each of which says all there is of one device, one user or the
+//! summary, so that the last one counts.
 //!
 //! ```text
-//!  record   head  entry entry ...
-//!           u16
-//!           bits  0..14  the record's place on its page, counted from 0
-//!           bit   14     parity of the lap: how often the ring had come round
-//!           bit   15     compacted: rows brought along from the page that leaves the log
-//!
 //!  entry    head  [ticks]  ...
 //!           u16   i64
-//!           bits  0..3   run state of a device; 6 for a device that is gone; 7 for what is kept
-//!           bit   3      a device: it has a user; kept: of a user, and not of the summary
+//!           bits  0..3   run state of a device; 6 for a device that is gone; 7 for carried counts
+//!           bit   3      a device: it has a user; carried counts: a user's, and not the summary's
 //!           bits  4..16  offset of the date-time in minutes + 2048; 0 without one
 //!
 //!   event   head ticks device [user]
@@ -20,18 +15,12 @@
 //!   totals  head ticks count...                 12 counts: carried devices, carried users
 //! ```
 //!
-//! Numbers have their least byte first. Each entry says all there is of one device, one user or the
-//! summary, so the last one counts.
+//! Numbers have their least byte first.
 
 use super::Key;
+use super::page::{HEAD_LEN, Head, Kind, RECORD_LEN, Size};
 use crate::tally::{Kept, Totals};
 use crate::{Counts, DateTime, Event, RunState};
-
-/// The most bytes of a record.
-pub(super) const RECORD_LEN: usize = 512;
-
-/// Bytes of a record before its entries.
-pub(super) const HEAD_LEN: usize = 2;
 
 /// Bytes of the totals.
 pub(super) const TOTALS_LEN: usize = 2 + 8 + 12 * 4;
@@ -53,37 +42,6 @@ const FLAG: u16 = 1 << 3;
 /// Keeps every offset, -1439 to 1439 minutes, above zero.
 const OFFSET_BIAS: i16 = 2048;
 const DECLARED: u8 = 1 << 6;
-
-/// Where a record stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) index: u16,
-    pub(super) odd_lap: bool,
-    pub(super) compacted: bool,
-}
-
-impl Head {
-    /// The last place on a page that can be told apart.
-    pub(super) const MAX_INDEX: u16 = (1 << 14) - 1;
-
-    fn bits(self) -> u16 {
-        self.index & Self::MAX_INDEX
-            | u16::from(self.odd_lap) << 14
-            | u16::from(self.compacted) << 15
-    }
-
-    /// The head of a record, and its entries.
-    pub(super) fn read(record: &[u8]) -> Option<(Self, &[u8])> {
-        let (head, entries) = record.split_first_chunk()?;
-        let bits = u16::from_le_bytes(*head);
-        let head = Self {
-            index: bits & Self::MAX_INDEX,
-            odd_lap: bits & 1 << 14 != 0,
-            compacted: bits & 1 << 15 != 0,
-        };
-        Some((head, entries))
-    }
-}
 
 /// What a change writes down, as one record.
 // An enum and no closure, so that writing is in flash once and not once for each kind of change.
@@ -114,9 +72,10 @@ impl<D: Key, U: Key> Entries<'_, D, U> {
     }
 }
 
-/// A record being written or read.
+/// A record being written or read. All zero bytes are an empty one.
 pub(super) struct Record {
     bytes: Aligned,
+    /// Bytes of the body.
     len: u16,
 }
 
@@ -134,30 +93,46 @@ impl Record {
         &mut self.bytes.0
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.bytes.0.get(..self.len.into()).unwrap_or_default()
+    pub(super) fn body(&self) -> &[u8] {
+        self.bytes.0.get(HEAD_LEN..).and_then(|rest| rest.get(..self.len.into())).unwrap_or_default()
+    }
+
+    /// Of what was read into the space, so much is a record.
+    pub(super) fn set_len(&mut self, size: Size) {
+        self.len = size.body() as u16;
     }
 
     /// Bytes of the entries so far.
-    pub(super) fn entries_len(&self) -> u32 {
-        u32::from(self.len).saturating_sub(HEAD_LEN as u32)
+    pub(super) fn body_len(&self) -> usize {
+        self.len.into()
     }
 
-    pub(super) fn has_entries(&self) -> bool {
-        usize::from(self.len) > HEAD_LEN
-    }
-
-    pub(super) fn begin(&mut self, head: Head) {
+    /// Drops all entries.
+    pub(super) fn clear(&mut self) {
         self.len = 0;
-        // There is room for two bytes.
-        let _ = self.put(&head.bits().to_le_bytes());
     }
 
-    /// Takes over a record as it is.
-    pub(super) fn copy(&mut self, record: &[u8]) {
-        self.len = 0;
-        // What was read came out of a record as long as this one.
-        let _ = self.put(record);
+    /// Takes over another record's entries.
+    pub(super) fn copy(&mut self, other: &Self) {
+        self.clear();
+        // Both have room for as many bytes.
+        let _ = self.put(other.body());
+    }
+
+    /// Fills in the head, and gives all bytes to be written.
+    pub(super) fn close(
+        &mut self,
+        kind: Kind,
+        sequence: u32,
+        offset: u32,
+        word: usize,
+    ) -> Option<&[u8]> {
+        let size = Size::new(kind, self.body_len());
+        let head = Head::write(size, size.checksum(sequence, offset, self.body()));
+        *self.bytes.0.first_chunk_mut()? = head;
+        let len = size.len().checked_next_multiple_of(word)?;
+        self.bytes.0.get_mut(size.len()..len)?.fill(0xff);
+        self.bytes.0.get(..len)
     }
 
     /// Adds one entry, all of it or, where there is no room, nothing.
@@ -170,8 +145,7 @@ impl Record {
     }
 
     pub(super) fn put(&mut self, bytes: &[u8]) -> Option<()> {
-        let rest = self.bytes.0.get_mut(self.len.into()..)?;
-        rest.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        self.rest()?.get_mut(..bytes.len())?.copy_from_slice(bytes);
         self.len = self.len.checked_add(bytes.len() as u16)?;
         Some(())
     }
@@ -219,9 +193,13 @@ impl Record {
     }
 
     fn key<K: Key>(&mut self, key: &K) -> Option<()> {
-        let len = key.write(self.bytes.0.get_mut(self.len.into()..)?)?;
+        let len = key.write(self.rest()?)?;
         self.len = self.len.checked_add(len as u16)?;
         Some(())
+    }
+
+    fn rest(&mut self) -> Option<&mut [u8]> {
+        self.bytes.0.get_mut(HEAD_LEN..)?.get_mut(self.len.into()..)
     }
 }
 

@@ -36,10 +36,10 @@ fn a_change_recorded_afterwards_is_wholly_there_or_wholly_absent() {
         let intact = flash.clone();
         for budget in 0.. {
             flash.clone_from(&intact);
-            flash.torn = [Torn::Prefix, Torn::Suffix, Torn::Noise(budget)][budget as usize % 3];
+            flash.faults.torn = Torn::number(budget);
             let (mut journal, mut tally) = reopen(&mut flash);
             assert_eq!(tally, before);
-            journal.flash().budget = budget;
+            journal.flash().faults.budget = budget;
             let answer = record(&mut journal, &mut tally, &operation);
             let restored = reopen(&mut flash).1;
             if answer.is_ok() {

@@ -1,7 +1,7 @@
 //! Filling up, compaction and wear.
 
 use super::*;
-use runtally::{Event, RunState};
+use runtally::{Counts, Event, RunState};
 
 #[test]
 fn pages_wear_alike() {
