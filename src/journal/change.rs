@@ -60,12 +60,12 @@ where
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     /// # use runtally::{Event, RunState, Tally};
     /// use runtally::journal::{Change, Journal};
     ///
     /// # embassy_futures::block_on(async {
-    /// # let mut flash = Flash::<3>::new();
+    /// # let mut flash = Flash::new(3);
     /// # let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let (mut journal, _) = Journal::open(&mut flash, 0..0x3000, &mut tally).await?;
     /// let event = Event { device: 7, user: Some(1), state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };

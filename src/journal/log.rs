@@ -164,8 +164,7 @@ where
         if record_len::<F>(self.record.body_len()) > left {
             return Err(Error::Corrupted);
         }
-        page.offset =
-            self.pages.write(page.sequence, page.offset, kind, &mut self.record).await?;
+        page.offset = self.pages.write(page.sequence, page.offset, kind, &mut self.record).await?;
         page.records = page.records.saturating_add(1);
         self.record.clear();
         Ok(())

@@ -9,10 +9,10 @@
 //! use runtally::journal::{Journal, Recovered};
 //! use runtally::{Event, Outcome, RunState, Tally};
 //! # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-//! # use flash::Flash;
+//! # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
 //!
 //! block_on(async {
-//!     let mut flash: Flash<4> = Flash::new(); // four pages of 4 KiB, from your HAL
+//!     let mut flash = Flash::new(4); // four pages of 4 KiB, from your HAL
 //!     let mut tally: Tally<u16, u16, 512, 64> = Tally::new();
 //!     let (mut journal, _) = Journal::open(&mut flash, 0..0x4000, &mut tally).await?;
 //!
@@ -205,13 +205,13 @@ where
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     /// use runtally::Tally;
     /// use runtally::journal::{Error, Journal};
     ///
     /// # embassy_futures::block_on(async {
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// let odd = Journal::open(Flash::<2>::new(), 0..0x1234, &mut tally).await.err();
+    /// let odd = Journal::open(Flash::new(2), 0..0x1234, &mut tally).await.err();
     /// assert_eq!(odd, Some(Error::Range { start: 0, end: 0x1234 }));
     /// # });
     /// ```
@@ -248,11 +248,11 @@ where
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     /// use runtally::journal::Journal;
     ///
     /// # embassy_futures::block_on(async {
-    /// let mut flash: Flash<2> = Flash::new();
+    /// let mut flash = Flash::new(2);
     /// Journal::<_, u16, u16, 8, 8>::erase(&mut flash, 0..0x2000).await?;
     /// assert_eq!(flash.erases, [1, 1]);
     /// # Ok::<(), runtally::journal::Error<_>>(())
@@ -277,12 +277,12 @@ where
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     /// # use runtally::journal::Journal;
     /// # use runtally::{Event, Outcome, RunState, Tally};
     /// # embassy_futures::block_on(async {
     /// # let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// # let (mut journal, _) = Journal::open(Flash::<2>::new(), 0..0x2000, &mut tally).await?;
+    /// # let (mut journal, _) = Journal::open(Flash::new(2), 0..0x2000, &mut tally).await?;
     /// let event = Event { device: 7, user: Some(1), state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
     /// let stale = Event { state: RunState::Fail, at: "2026-11-21T09:29Z".parse()?, ..event };
     /// assert_eq!(journal.apply(&mut tally, &event).await?, Outcome::Applied { before: None });
@@ -324,12 +324,12 @@ where
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     /// # use runtally::journal::Journal;
     /// # use runtally::{Event, RunState, Tally};
     /// # embassy_futures::block_on(async {
     /// # let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// # let (mut journal, _) = Journal::open(Flash::<2>::new(), 0..0x2000, &mut tally).await?;
+    /// # let (mut journal, _) = Journal::open(Flash::new(2), 0..0x2000, &mut tally).await?;
     /// let event = Event { device: 7, user: Some(1), state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
     /// let _ = journal.apply(&mut tally, &event).await?;
     /// assert_eq!(journal.remove(&mut tally, &7).await?, Some(event));
@@ -360,12 +360,12 @@ where
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     /// # use runtally::journal::Journal;
     /// # use runtally::{Event, RunState, Tally};
     /// # embassy_futures::block_on(async {
     /// # let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// # let (mut journal, _) = Journal::open(Flash::<2>::new(), 0..0x2000, &mut tally).await?;
+    /// # let (mut journal, _) = Journal::open(Flash::new(2), 0..0x2000, &mut tally).await?;
     /// let event = Event { device: 7, user: Some(1), state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
     /// let _ = journal.apply(&mut tally, &event).await?;
     /// assert_eq!(journal.retire(&mut tally, &7).await?, Some(event));
@@ -412,12 +412,12 @@ where
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     /// # use runtally::journal::Journal;
     /// # use runtally::{Counts, RunState, Summary, Tally};
     /// # embassy_futures::block_on(async {
     /// # let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// # let (mut journal, _) = Journal::open(Flash::<2>::new(), 0..0x2000, &mut tally).await?;
+    /// # let (mut journal, _) = Journal::open(Flash::new(2), 0..0x2000, &mut tally).await?;
     /// let five = Counts::ZERO.with(RunState::Success, 5)?;
     /// let written = Summary { devices: five, ..Summary::ZERO };
     /// journal.declare(&mut tally, &written).await?;
@@ -448,12 +448,12 @@ where
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     /// # use runtally::journal::Journal;
     /// # use runtally::{Counts, RunState, Tally};
     /// # embassy_futures::block_on(async {
     /// # let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// # let (mut journal, _) = Journal::open(Flash::<2>::new(), 0..0x2000, &mut tally).await?;
+    /// # let (mut journal, _) = Journal::open(Flash::new(2), 0..0x2000, &mut tally).await?;
     /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
     /// journal.declare_user(&mut tally, &1, five, None).await?;
     /// assert_eq!(tally.summary().users[RunState::Fail], 1);
@@ -488,12 +488,12 @@ where
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     /// # use runtally::journal::Journal;
     /// # use runtally::{Counts, Tally};
     /// # embassy_futures::block_on(async {
     /// # let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// # let (mut journal, _) = Journal::open(Flash::<2>::new(), 0..0x2000, &mut tally).await?;
+    /// # let (mut journal, _) = Journal::open(Flash::new(2), 0..0x2000, &mut tally).await?;
     /// journal.declare_user(&mut tally, &1, Counts::ZERO, None).await?;
     /// assert_eq!(journal.undeclare_user(&mut tally, &1).await?, true);
     /// assert_eq!(journal.undeclare_user(&mut tally, &1).await?, false);
@@ -519,11 +519,11 @@ where
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     /// # use runtally::{Tally, journal::Journal};
     /// # embassy_futures::block_on(async {
     /// # let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// let (mut journal, _) = Journal::open(Flash::<2>::new(), 0..0x2000, &mut tally).await?;
+    /// let (mut journal, _) = Journal::open(Flash::new(2), 0..0x2000, &mut tally).await?;
     /// assert_eq!(journal.flash().written, 0);
     /// # Ok::<(), runtally::journal::Error<_>>(())
     /// # }).unwrap();
@@ -536,12 +536,12 @@ where
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     /// # use runtally::{Tally, journal::Journal};
     /// # embassy_futures::block_on(async {
     /// # let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// let (journal, _) = Journal::open(Flash::<2>::new(), 0..0x2000, &mut tally).await?;
-    /// let flash: Flash<2> = journal.close();
+    /// let (journal, _) = Journal::open(Flash::new(2), 0..0x2000, &mut tally).await?;
+    /// let flash: Flash = journal.close();
     /// # Ok::<(), runtally::journal::Error<_>>(())
     /// # }).unwrap();
     /// ```

@@ -286,8 +286,7 @@ where
             self.damaged(1);
         }
         let records = before.map_or(u16::MAX, |before| before.records);
-        let mut seen =
-            Seen { records: 0, unreadable: 0, offset: header_len::<F>(), last: None };
+        let mut seen = Seen { records: 0, unreadable: 0, offset: header_len::<F>(), last: None };
         let mut offset = seen.offset;
         while seen.records.saturating_add(seen.unreadable) < records {
             match pages.record(sequence, offset, record).await? {

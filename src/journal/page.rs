@@ -19,8 +19,8 @@
 //! complement, whichever bits are missing: a size that is complete leads to where the write ended,
 //! and one that is not leads nowhere. Where one of the two is damaged, the checksum tells which.
 
-use super::crc::Crc;
 use super::Key;
+use super::crc::Crc;
 
 /// The layout described here and in [`record`](super::record).
 pub(super) const VERSION: u8 = 2;
@@ -112,12 +112,8 @@ impl Header {
         }
         let (&[m, n, version, device, user, word, low, high], rest) = summed.split_first_chunk()?;
         let (&sequence, before) = rest.split_first_chunk()?;
-        let layout = Layout {
-            version,
-            keys: [device, user],
-            word,
-            pages: u16::from_le_bytes([low, high]),
-        };
+        let layout =
+            Layout { version, keys: [device, user], word, pages: u16::from_le_bytes([low, high]) };
         let before = Before::from_bits(u16::from_le_bytes(*before.first_chunk()?));
         let header = Self { layout, sequence: u32::from_le_bytes(sequence), before };
         ([m, n] == MAGIC).then_some(header)

@@ -94,7 +94,11 @@ impl Record {
     }
 
     pub(super) fn body(&self) -> &[u8] {
-        self.bytes.0.get(HEAD_LEN..).and_then(|rest| rest.get(..self.len.into())).unwrap_or_default()
+        self.bytes
+            .0
+            .get(HEAD_LEN..)
+            .and_then(|rest| rest.get(..self.len.into()))
+            .unwrap_or_default()
     }
 
     /// Of what was read into the space, so much is a record.

@@ -25,11 +25,11 @@ where
     /// use runtally::journal::Journal;
     /// use uuid::Uuid;
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     ///
     /// // Words of 4 bytes.
-    /// assert_eq!(Journal::<Flash<4>, u16, u16, 512, 64>::EVENT_LEN, 24);
-    /// assert_eq!(Journal::<Flash<4>, Uuid, Upn, 512, 64>::EVENT_LEN, 164);
+    /// assert_eq!(Journal::<Flash, u16, u16, 512, 64>::EVENT_LEN, 24);
+    /// assert_eq!(Journal::<Flash, Uuid, Upn, 512, 64>::EVENT_LEN, 164);
     /// ```
     pub const EVENT_LEN: u32 = record_len::<F>(event_len::<D, U>());
 
@@ -42,10 +42,10 @@ where
     /// ```
     /// use runtally::journal::Journal;
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
-    /// # use flash::Flash;
+    /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     ///
     /// // Pages of 4 KiB.
-    /// type Mesh = Journal<Flash<4>, u16, u16, 512, 64>;
+    /// type Mesh = Journal<Flash, u16, u16, 512, 64>;
     /// const { assert!(Mesh::PAGES <= 4, "the flash set aside is too small for the tally") };
     /// ```
     pub const PAGES: u32 = {

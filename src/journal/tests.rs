@@ -1,78 +1,27 @@
 //! What the journal takes of flash, to the byte.
 
+#[path = "../../examples/flash/mod.rs"]
+#[allow(unreachable_pub, clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+mod flash;
+
 use core::convert::Infallible;
 use std::vec;
 use std::vec::Vec;
 
 use embassy_futures::block_on;
-use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use proptest::prelude::*;
 
-use super::opening::{Layout, OPENING_LEN, Opening};
-use super::pages::item_len;
-use super::record::{
-    Entries, Entry, HEAD_LEN, Head, Record, TOTALS_LEN, event_len, read, user_len,
-};
+use super::flash::record_len;
+use super::page::{Before, HEAD_LEN, HEADER_LEN, Head, Header, Kind, Layout, Size};
+use super::record::{Entries, Entry, Record, TOTALS_LEN, event_len, read, user_len};
 use super::{Error, Journal, Key, Recovered};
 use crate::strategies::{Operation, operations};
 use crate::tally::{Kept, Totals};
 use crate::{Counts, DateTime, Event, RunState, Summary, Tally};
 
 /// Pages of 1 KiB.
-#[derive(Clone)]
-struct Flash<const READ: usize, const WRITE: usize> {
-    bytes: Vec<u8>,
-    written: u32,
-    read: u32,
-}
-
-impl<const READ: usize, const WRITE: usize> Flash<READ, WRITE> {
-    fn new(pages: u32) -> Self {
-        Self { bytes: vec![0xff; pages as usize * Self::ERASE_SIZE], written: 0, read: 0 }
-    }
-
-    fn range(&self) -> core::ops::Range<u32> {
-        0..self.bytes.len() as u32
-    }
-}
-
-impl<const READ: usize, const WRITE: usize> ErrorType for Flash<READ, WRITE> {
-    type Error = Infallible;
-}
-
-impl<const READ: usize, const WRITE: usize> ReadNorFlash for Flash<READ, WRITE> {
-    const READ_SIZE: usize = READ;
-
-    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Infallible> {
-        assert!((offset as usize).is_multiple_of(READ) && bytes.len().is_multiple_of(READ));
-        self.read += bytes.len() as u32;
-        bytes.copy_from_slice(&self.bytes[offset as usize..][..bytes.len()]);
-        Ok(())
-    }
-
-    fn capacity(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-impl<const READ: usize, const WRITE: usize> NorFlash for Flash<READ, WRITE> {
-    const WRITE_SIZE: usize = WRITE;
-    const ERASE_SIZE: usize = 1024;
-
-    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Infallible> {
-        self.bytes[from as usize..to as usize].fill(0xff);
-        Ok(())
-    }
-
-    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Infallible> {
-        assert!((offset as usize).is_multiple_of(WRITE) && bytes.len().is_multiple_of(WRITE));
-        self.written += bytes.len() as u32;
-        // Writing clears bits and sets none.
-        let target = &mut self.bytes[offset as usize..][..bytes.len()];
-        target.iter_mut().zip(bytes).for_each(|(old, new)| *old &= new);
-        Ok(())
-    }
-}
+type Flash<const READ: usize, const WRITE: usize> =
+    flash::Nor<Vec<u8>, Vec<u32>, (), READ, WRITE, 1024>;
 
 fn at(ticks: i64) -> DateTime {
     DateTime::from_ticks(ticks, -1439).unwrap()
@@ -87,23 +36,19 @@ fn are_as_long_as_said<D: Key, U: Key>(device: &D, user: &U) {
     let event = Event { device, user: Some(user), state: RunState::Unknown, at: at(1) };
     let kept = Kept { carried: six(1), last_update: Some(at(2)), declared: true };
     let totals = Totals { devices: six(2), users: six(3), last_run: Some(at(3)) };
-    let opening = Opening { turn: 7, before: 8, totals };
     let retired = Entries::Retired(device, Some((user, kept)), &totals);
 
     let len = |add: &dyn Fn(&mut Record) -> Option<()>| {
         let mut record = Record::new();
-        record.begin(Head { index: 0, odd_lap: false, compacted: false });
         add(&mut record).expect("a record has room for it");
-        record.bytes().len() - HEAD_LEN
+        record.body().len()
     };
     assert_eq!(len(&|record| record.event(&event)), event_len::<D, U>());
     assert_eq!(len(&|record| record.user(user, &kept)), user_len::<U>());
     assert_eq!(len(&|record| record.totals(&totals)), TOTALS_LEN);
     assert_eq!(len(&|record| record.totals(&Totals::default())), TOTALS_LEN);
-    let layout = Layout::new::<D, U>(2);
-    assert_eq!(len(&|record| opening.write(layout, record)), OPENING_LEN - HEAD_LEN);
     let change = len(&|record| retired.add_to(record));
-    assert_eq!(HEAD_LEN + change, Journal::<Flash<1, 4>, D, U, 1, 1>::CHANGE_LEN);
+    assert_eq!(change, Journal::<Flash<1, 4>, D, U, 1, 1>::CHANGE_LEN);
 }
 
 #[test]
@@ -123,44 +68,43 @@ fn entries_are_as_long_as_said() {
 fn holds_what_is_said<const READ: usize, const WRITE: usize>() {
     type Log<const READ: usize, const WRITE: usize> = Journal<Flash<READ, WRITE>, u64, u64, 1, 1>;
     let pages = Log::<READ, WRITE>::PAGES.max(4);
-    let flash = Flash::<READ, WRITE>::new(pages);
+    let flash = Flash::<READ, WRITE>::new(pages as usize);
     let range = flash.range();
     let mut tally = Tally::new();
     let (mut journal, _) = block_on(Journal::open(flash, range, &mut tally)).unwrap();
     let event_len = Log::<READ, WRITE>::EVENT_LEN;
     let word = READ.max(WRITE) as u32;
+    let seal = 8_u32.next_multiple_of(word);
 
     let mut tick = 0;
     let mut record = |journal: &mut Log<READ, WRITE>| {
         tick += 1;
         let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: at(tick) };
-        let Flash { written, read, .. } = *journal.flash();
+        let flash::Nor { written, read, .. } = *journal.flash();
         let _ = block_on(journal.apply(&mut tally, &event)).unwrap();
-        let (written, read) = (journal.flash().written - written, journal.flash().read - read);
-        let end = journal.end.unwrap();
-        let page = (end.turn % pages) as u16;
-        (end, block_on(journal.pages.room(page)).unwrap(), written, read)
+        let written = (journal.flash().written - written) as u32;
+        let read = journal.flash().read - read;
+        let room = 1024 - journal.append_at.unwrap() - seal;
+        (journal.end.unwrap().sequence, room, written, read)
     };
     let (mut before, room, _, _) = record(&mut journal);
     let usable = Log::<READ, WRITE>::USABLE as u32;
     assert_eq!(room + event_len, usable, "the first of a page");
-    // The two markers, and what is before the first event: the opening and the mark behind no rows.
-    let taken = 2 * word
-        + item_len::<Flash<READ, WRITE>>(OPENING_LEN)
-        + item_len::<Flash<READ, WRITE>>(HEAD_LEN);
+    // The header, the commit record behind no rows, and a seal.
+    let taken = 18_u32.next_multiple_of(word) + (8_u32 + 58).next_multiple_of(word) + seal;
     assert_eq!(usable, 1024 - taken);
     let mut left = room;
     // On the last of these, the page of the first rows leaves the log; of the only one none is left there.
-    while before.turn < pages + 1 {
-        let (end, room, written, read) = record(&mut journal);
-        if end.turn == before.turn {
+    while before < 2 * pages + 1 {
+        let (sequence, room, written, read) = record(&mut journal);
+        assert_eq!(read, 0, "where the room of a page begins is known");
+        if sequence == before {
             assert_eq!((left - room, written), (event_len, event_len), "word {word}");
-            assert_eq!(read, 0, "where the room of a page begins is known");
         } else {
             assert!(left < event_len + Log::<READ, WRITE>::RESERVE, "{left} bytes are left");
             assert_eq!(room + event_len, usable);
         }
-        (before, left) = (end, room);
+        (before, left) = (sequence, room);
     }
 }
 
@@ -179,12 +123,12 @@ fn a_page_holds_what_is_said() {
 fn stays_free<const READ: usize, const WRITE: usize, D: Key, U: Key>() -> usize {
     let usable = Journal::<Flash<READ, WRITE>, D, U, 1, 1>::USABLE as usize;
     let reserve = Journal::<Flash<READ, WRITE>, D, U, 1, 1>::RESERVE as usize;
-    let overhead = item_len::<Flash<READ, WRITE>>(0) as usize + HEAD_LEN;
+    let overhead = HEAD_LEN;
     let padded = overhead + READ.max(WRITE) - 1;
     let row = event_len::<D, U>().max(user_len::<U>());
-    // Of a record's 512 bytes its head takes two.
-    let least = |entries: usize| entries + entries.div_ceil(510) * overhead;
-    let most = |entries: usize| entries + (entries / (510 - row) + 1) * padded;
+    // Of a record's 512 bytes its head takes eight.
+    let least = |entries: usize| entries + entries.div_ceil(504) * overhead;
+    let most = |entries: usize| entries + (entries / (504 - row) + 1) * padded;
     for entries in (0..usable).filter(|&entries| least(entries) <= usable - reserve) {
         assert!(most(entries) <= usable, "{reserve} bytes free, {entries} bytes of entries");
     }
@@ -193,12 +137,12 @@ fn stays_free<const READ: usize, const WRITE: usize, D: Key, U: Key>() -> usize 
 
 #[test]
 fn what_stays_free_is_enough_and_little() {
-    assert_eq!(stays_free::<1, 1, u16, u16>(), 13);
-    assert_eq!(stays_free::<1, 4, u16, u16>(), 21);
-    assert_eq!(stays_free::<1, 4, u128, [u8; 128]>(), 29);
-    assert_eq!(stays_free::<1, 4, [u8; 100], u16>(), 25);
-    assert_eq!(stays_free::<1, 32, u16, u16>(), 109);
-    assert_eq!(stays_free::<8, 1, u128, [u8; 128]>(), 43);
+    assert_eq!(stays_free::<1, 1, u16, u16>(), 10);
+    assert_eq!(stays_free::<1, 4, u16, u16>(), 19);
+    assert_eq!(stays_free::<1, 4, u128, [u8; 128]>(), 26);
+    assert_eq!(stays_free::<1, 4, [u8; 100], u16>(), 23);
+    assert_eq!(stays_free::<1, 32, u16, u16>(), 91);
+    assert_eq!(stays_free::<8, 1, u128, [u8; 128]>(), 41);
 }
 
 #[test]
@@ -245,12 +189,10 @@ fn behind(records: &[&dyn Fn(&mut Record)]) -> Result<Recovered, Error<Infallibl
     let (mut journal, _) = block_on(Journal::open(flash, 0..3072, &mut tally)).unwrap();
     let event = Event { device: 1, user: None, state: RunState::Fail, at: at(1) };
     let _ = block_on(journal.apply(&mut tally, &event)).unwrap();
-    let first = journal.end.unwrap().records;
-    for (index, fill) in (first..).zip(records) {
-        let mut record = Record::new();
-        record.begin(Head { index, odd_lap: false, compacted: false });
-        fill(&mut record);
-        block_on(journal.pages.push(0, record.bytes())).unwrap();
+    for fill in records {
+        journal.record.clear();
+        fill(&mut journal.record);
+        block_on(journal.append(Kind::Change)).unwrap();
     }
     let mut restored = Small::new();
     let (_, recovered) = block_on(Journal::open(journal.flash().clone(), 0..3072, &mut restored))?;
@@ -279,28 +221,42 @@ fn totals_that_leave_no_room_for_the_rows_are_refused_unless_there_is_damage() {
     assert_eq!(behind(&[&full, &no_entry]).unwrap().damaged, 2);
 }
 
-/// Whoever names a device and a date-time can make them spell what a page opens with.
+/// Whatever of a record's size was programmed before the power went: none but the whole of it reads
+/// as a size.
 #[test]
-fn an_event_that_reads_like_an_opening_is_an_event() {
-    type Named = Tally<[u8; 61], u16, 2, 1>;
-    let layout = Layout::new::<[u8; 61], u16>(3);
-    let opening = Opening { turn: 0, before: 0, totals: Totals::default() };
-    let mut record = Record::new();
-    record.begin(Head { index: 2, odd_lap: false, compacted: false });
-    opening.write(layout, &mut record).unwrap();
-    let spelled = record.bytes()[HEAD_LEN..].to_vec();
-    let (Entry::Event(event), []) = read::<[u8; 61], u16>(&spelled).unwrap() else {
-        panic!("an event as well");
-    };
+fn a_size_that_was_programmed_in_part_is_none() {
+    for (kind, len) in [(Kind::Change, 14), (Kind::Rows, 504), (Kind::Commit, 58), (Kind::Seal, 0)]
+    {
+        let size = Size::new(kind, len);
+        assert_eq!((size.kind(), size.body(), size.len()), (kind, len, 8 + len));
+        let whole = u32::from_le_bytes(*Head::write(size, 0).first_chunk().unwrap());
+        // Every set of bits that are still to be cleared.
+        let mut missing = !whole;
+        while missing > 0 {
+            let bytes = (whole | missing).to_le_bytes();
+            let head = Head::read(&[bytes, [0; 4]].concat()).unwrap();
+            assert_eq!(head.size(), None, "{missing:#034b} of {size:?} are missing");
+            missing = (missing - 1) & !whole;
+        }
+        assert_eq!(Head::read(&Head::write(size, 7)), Some(Head { sizes: [size, size], crc: 7 }));
+    }
+}
 
-    let (mut tally, flash) = (Named::new(), Flash::<1, 4>::new(3));
-    let (mut journal, _) = block_on(Journal::open(flash, 0..3072, &mut tally)).unwrap();
-    let _ = block_on(journal.apply(&mut tally, &event)).unwrap();
-    let mut restored = Named::new();
-    let (_, recovered) =
-        block_on(Journal::open(journal.flash().clone(), 0..3072, &mut restored)).unwrap();
-    assert_eq!(restored, tally);
-    assert_eq!(recovered.damaged, 0);
+#[test]
+fn a_header_comes_back_and_one_with_a_flipped_bit_does_not() {
+    let layout = Layout::new::<u16, u128>(4, 300);
+    let before = Before { records: 0x7ffe, doubtful: true };
+    let header = Header { layout, sequence: 0x0102_0304, before };
+    let mut bytes = [0xff; HEADER_LEN];
+    header.write(&mut bytes).unwrap();
+    assert_eq!(bytes[..14], [b'R', b'T', 2, 2, 16, 4, 44, 1, 4, 3, 2, 1, 0xfe, 0xff]);
+    assert_eq!(Header::read(&bytes), Some(header));
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes;
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(Header::read(&flipped), None);
+    }
+    assert_eq!(Header::read(&bytes[..17]), None);
 }
 
 fn comes_back<K: Key + PartialEq + core::fmt::Debug>(key: &K, len: usize) {
@@ -389,7 +345,7 @@ mod to_the_byte {
     fn open() -> (Log, Named) {
         const { assert!(PAGES < Log::PAGES, "so that not every row there can be has room") };
         let mut tally = Tally::new();
-        let flash = Flash::new(PAGES);
+        let flash = Flash::new(PAGES as usize);
         let range = flash.range();
         let (journal, _) = block_on(Journal::open(flash, range, &mut tally)).unwrap();
         (journal, tally)
@@ -435,7 +391,7 @@ mod to_the_byte {
 
     #[test]
     fn a_page_is_filled_up_to_what_stays_free() {
-        for (more, turns) in [(0, false), (1, true)] {
+        for (more, begins) in [(0, false), (1, true)] {
             let (mut journal, mut tally) = open();
             let longest = Log::EVENT_LEN;
             let mut device = 0;
@@ -443,15 +399,16 @@ mod to_the_byte {
             let letters = loop {
                 device += 1;
                 let _ = block_on(journal.apply(&mut tally, &event(device, 0))).unwrap();
-                let room = block_on(journal.pages.room(0)).unwrap() - Log::RESERVE;
-                let shortest = item_len::<Flash<1, 1>>(HEAD_LEN + 18 + 1 + 1);
+                let room = 1024 - journal.append_at.unwrap() - 8 - Log::RESERVE;
+                let shortest = record_len::<Flash<1, 1>>(18 + 1 + 1);
                 if (shortest..longest).contains(&room) {
                     break (room - shortest) as usize + 1;
                 }
             };
-            let turn = journal.end.unwrap().turn;
+            let page = journal.end.unwrap().sequence;
             let _ = block_on(journal.apply(&mut tally, &event(900, letters + more))).unwrap();
-            assert_eq!(journal.end.unwrap().turn != turn, turns, "{letters} letters and {more}");
+            let begun = journal.end.unwrap().sequence != page;
+            assert_eq!(begun, begins, "{letters} letters and {more}");
         }
     }
 }

@@ -17,7 +17,8 @@ fn record(sequence: u32, offset: usize, device: &[u8]) -> Vec<u8> {
     let ticks = [0; 8];
     let entry = [&[2, 0x80][..], &ticks, device].concat();
     let size = (entry.len() as u16).to_le_bytes();
-    let seed = [&sequence.to_le_bytes()[..], &(offset as u32).to_le_bytes(), &size, &entry].concat();
+    let seed =
+        [&sequence.to_le_bytes()[..], &(offset as u32).to_le_bytes(), &size, &entry].concat();
     let complement = size.map(|byte| !byte);
     [&size[..], &complement, &crc(&seed).to_le_bytes(), &entry].concat()
 }
