@@ -8,21 +8,21 @@
 /// The polynomial 0x1EDC6F41, its least bit first.
 const POLYNOMIAL: u32 = 0x82F6_3B78;
 
-const TABLE: [u32; 16] = {
-    let mut table = [0; 16];
-    let mut index = 0;
-    while index < 16 {
-        let mut crc = index as u32;
-        let mut bit = 0;
-        while bit < 4 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ POLYNOMIAL } else { crc >> 1 };
-            bit += 1;
-        }
-        table[index] = crc;
-        index += 1;
+/// What four bits come to.
+const fn entry(bits: u32) -> u32 {
+    let (mut crc, mut bit) = (bits, 0_u32);
+    while bit < 4 {
+        crc = if crc & 1 == 1 { crc >> 1 ^ POLYNOMIAL } else { crc >> 1 };
+        bit = bit.saturating_add(1);
     }
-    table
-};
+    crc
+}
+
+#[rustfmt::skip]
+const TABLE: [u32; 16] = [
+    entry(0), entry(1), entry(2), entry(3), entry(4), entry(5), entry(6), entry(7),
+    entry(8), entry(9), entry(10), entry(11), entry(12), entry(13), entry(14), entry(15),
+];
 
 /// A checksum being computed.
 #[derive(Clone, Copy)]

@@ -192,20 +192,18 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn write(size: Size, crc: u32) -> [u8; HEAD_LEN] {
-        let [a, b] = size.0.to_le_bytes();
-        let [c, d] = (!size.0).to_le_bytes();
-        let [e, f, g, h] = crc.to_le_bytes();
-        [a, b, c, d, e, f, g, h]
+        let head = u64::from(size.0) | u64::from(!size.0) << 16 | u64::from(crc) << 32;
+        head.to_le_bytes()
     }
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let &[a, b, c, d, e, f, g, h] = bytes.first_chunk()?;
-        let sizes = [Size(u16::from_le_bytes([a, b])), Size(!u16::from_le_bytes([c, d]))];
-        Some(Self { sizes, crc: u32::from_le_bytes([e, f, g, h]) })
+        let head = u64::from_le_bytes(*bytes.first_chunk()?);
+        let sizes = [Size(head as u16), Size(!((head >> 16) as u16))];
+        Some(Self { sizes, crc: (head >> 32) as u32 })
     }
 
     /// The size, if both say the same.
-    pub(super) fn size(&self) -> Option<Size> {
+    pub(super) fn size(self) -> Option<Size> {
         let [size, other] = self.sizes;
         (size == other).then_some(size)
     }

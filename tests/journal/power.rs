@@ -106,10 +106,10 @@ impl<const WORD: usize> Power<WORD> {
             self.written.resize(end / WORD, false);
         }
     }
+}
 
-    fn rng(&self, seed: u64, offset: usize, spent: usize) -> fastrand::Rng {
-        fastrand::Rng::with_seed(seed ^ (offset as u64) << 20 ^ spent as u64)
-    }
+fn rng(seed: u64, offset: usize, spent: usize) -> fastrand::Rng {
+    fastrand::Rng::with_seed(seed ^ (offset as u64) << 20 ^ spent as u64)
 }
 
 impl<const WORD: usize> Faults for Power<WORD> {
@@ -150,19 +150,17 @@ impl<const WORD: usize> Faults for Power<WORD> {
             assert!(!*written || self.damaged, "a word is written twice");
             *written = true;
         }
-        let bytes = flash.iter_mut().zip(new).enumerate();
+        let bytes = flash.iter_mut().zip(new);
         match torn {
-            None => bytes.for_each(|(_, (flash, new))| *flash &= new),
-            Some(Torn::Prefix) => {
-                bytes.take(spent).for_each(|(_, (flash, new))| *flash &= new);
-            }
+            None => bytes.for_each(|(flash, new)| *flash &= new),
+            Some(Torn::Prefix) => bytes.take(spent).for_each(|(flash, new)| *flash &= new),
             Some(Torn::Suffix) => {
-                bytes.skip(new.len() - spent).for_each(|(_, (flash, new))| *flash &= new);
+                bytes.skip(new.len() - spent).for_each(|(flash, new)| *flash &= new);
             }
             Some(Torn::Noise(seed)) => {
-                let mut rng = self.rng(seed, offset, spent);
+                let mut rng = rng(seed, offset, spent);
                 let whole = spent - spent % WORD;
-                for (place, (flash, new)) in bytes {
+                for (place, (flash, new)) in bytes.enumerate() {
                     let missing = if place < whole { 0 } else { rng.u8(..) };
                     *flash &= new | missing;
                 }
@@ -170,7 +168,7 @@ impl<const WORD: usize> Faults for Power<WORD> {
             Some(Torn::Unstable(_)) => {
                 let whole = spent - spent % WORD;
                 let unstable = &mut self.unstable[offset..];
-                for (place, (flash, new)) in bytes.take(whole + WORD) {
+                for (place, (flash, new)) in bytes.take(whole + WORD).enumerate() {
                     let after = *flash & new;
                     if place < whole {
                         *flash = after;
@@ -201,7 +199,7 @@ impl<const WORD: usize> Faults for Power<WORD> {
             Torn::Prefix => flash[..spent].fill(0xff),
             Torn::Suffix => flash[len - spent..].fill(0xff),
             Torn::Noise(seed) => {
-                let mut rng = self.rng(seed, offset, spent);
+                let mut rng = rng(seed, offset, spent);
                 for byte in flash {
                     match rng.u8(0..8) {
                         0..3 => *byte = 0xff,
