@@ -20,31 +20,46 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
-//! # The way of the data
+//! # How it fits together
 //!
-//! Bytes become an event, the event goes into a tally, the tally has a summary, the summary becomes
-//! bytes:
+//! Reports take the straight line, in constant time. Everything else that may happen to a tally, a
+//! removal or a declaration for instance, is a [`Change`]: checked, made durable, committed.
 //!
 //! ```text
-//!  bytes ──────> Event ──────> Tally ──────> Summary ──────> bytes
-//!        decode        apply         summary         encode
-//!        graph                                       graph
+//!  bytes ─ decode ─> Event ─ apply ─> Tally ─ summary ─> Summary ─ encode ─> bytes
+//!          graph                                                  graph
+//!
+//!  Change ─ check ─> Effect or Refusal, then commit
+//!    └──── entries_after ─> Entry ─> flash (journal), a database, a snapshot
+//!
+//!  request ─ answer(&Store) ─> Reply { response, change }      reads take &self
 //! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | the root | [`Tally`], its changes and rows, and the values they are made of |
+//! | [`snapshot`] | everything a tally holds as a stream of bytes |
+//! | `graph` | the resources of Microsoft Graph, read strictly |
+//! | `store` | configurations and scripts by id |
+//! | `http` | requests to replies |
+//! | `journal` | a write-ahead log on NOR flash |
+//! | `strategies` | events, changes and documents for property tests and fuzzing |
 //!
 //! # Value, type, feature
 //!
 //! | what you choose | where |
 //! |---|---|
 //! | room for devices and users, what names them | the type: `Tally<D, U, DEVICES, USERS>` |
-//! | tokens, origin, envelope of the answers | a value: [`graph::request::Settings`] |
+//! | tokens, clock, origin, envelope of the answers | a value: `http::Settings` |
 //! | the seed of the hash | a value: [`Tally::reseed`] |
-//! | JSON and requests, a record on flash, logging, test strategies | the features `graph`, `journal`, `defmt`, `proptest`, `arbitrary` |
+//! | JSON and requests, a log on flash, logging, test strategies | the features `graph`, `journal`, `defmt`, `proptest`, `arbitrary` |
 //!
 //! # Errors
 //!
 //! A call that fails has changed nothing, and its error is a sentence that names the counter or
-//! property, the value and the limit: [`Refusal`], [`graph::Error`], [`DateTimeError`]. Nothing
-//! here panics, allocates, recurses or is `unsafe`.
+//! property, the value and the limit: [`Refusal`], [`DateTimeError`], `graph::Error`. Nothing here
+//! allocates, recurses or is `unsafe`. The state machine cannot panic; what is linked with JSON is
+//! two bounds checks of `serde-json-core`, which the firmware's link proof names.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -69,14 +84,21 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod codec;
 mod counts;
 mod event;
+mod gate;
 #[cfg(feature = "graph")]
 pub mod graph;
+#[cfg(feature = "graph")]
+pub mod http;
 #[cfg(feature = "journal")]
 pub mod journal;
 mod sentence;
+pub mod snapshot;
 mod state;
+#[cfg(feature = "graph")]
+pub mod store;
 #[cfg(any(feature = "arbitrary", feature = "proptest"))]
 pub mod strategies;
 mod summary;
@@ -84,10 +106,14 @@ mod table;
 mod tally;
 mod time;
 
-pub use counts::{Counter, Counts, Of, OutOfRange};
-pub use event::Event;
+pub use codec::Key;
+pub use counts::{Counted, Counted as Of, Counter, Counts, OutOfRange};
+pub use event::{Event, EventOrder};
+pub use gate::{Gate, RunStates, Verdict};
 pub use state::{ParseRunStateError, RunState};
 pub use summary::{Overflow, Summary};
-pub use table::RowId;
-pub use tally::{Outcome, Refusal, Tally, UserRow, Violation};
+pub use tally::{
+    Change, DeviceHandle, Effect, Entry, Kept, Refusal, Tally, Totals, UserHandle, UserRow,
+    Violation,
+};
 pub use time::{DateTime, DateTimeError};

@@ -345,7 +345,7 @@ fn a_refused_line_is_named_and_changes_nothing() {
     const ID: &str = r#""id":"74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974""#;
     const AT: &str = r#""lastStateUpdateDateTime":"2026-11-21T09:30:00Z""#;
     const STATE: &str = r#""configurationState":"fail""#;
-    let long_upn = format!(r#""upn":"{}""#, "u".repeat(128));
+    let long_upn = format!(r#""upn":"{}""#, "u".repeat(146));
     let object = |properties: &[&str]| format!("{{{}}}", properties.join(",")).into_bytes();
     let lines: [(Vec<u8>, &str); 12] = [
         (vec![b'x'; 3 * LONGEST_LINE], "longer than 1048576 bytes"),
@@ -359,7 +359,7 @@ fn a_refused_line_is_named_and_changes_nothing() {
         (object(&[ID, STATE]), "lastStateUpdateDateTime is missing"),
         (object(&[ID, ID, AT, STATE]), "id at byte "),
         (object(&[ID, AT, STATE, r#""upn":"\ud83d""#]), "upn at byte "),
-        (object(&[ID, AT, STATE, &long_upn]), "longer than 127 bytes"),
+        (object(&[ID, AT, STATE, &long_upn]), "longer than 145 bytes"),
     ];
 
     let mut input = Vec::new();

@@ -5,16 +5,11 @@ use core::mem;
 use uuid::Uuid;
 
 use super::document::Document;
-use super::property::{Field, Property};
+use super::id::parse_guid;
+use super::shape::{Field, Rules, Shape};
 use super::text::Escaped;
-use super::{Error, Name, Reason, Text, Upn, json};
+use super::{Error, Name, Reason};
 use crate::{DateTime, ParseRunStateError, RunState};
-
-/// What a resource looks like: its type's name and its properties, as the wire lists them.
-pub(super) struct Shape {
-    pub(super) odata_type: &'static str,
-    pub(super) fields: &'static [Field],
-}
 
 /// The JSON object of one resource, being read.
 ///
@@ -25,7 +20,11 @@ pub(super) struct Object<'a> {
     shape: &'static Shape,
     /// Bit `n`: the shape's field `n` was given.
     given: u32,
-    /// The property being read, which errors name.
+    /// Bit `n`: and it was null.
+    null: u32,
+    /// The bit of the field being read.
+    bit: u32,
+    /// Its name, for errors.
     property: Option<&'static str>,
     /// Where its value begins.
     value: usize,
@@ -41,6 +40,8 @@ impl<'a> Object<'a> {
             document,
             shape,
             given: 0,
+            null: 0,
+            bit: 0,
             property: None,
             value: 0,
             is_first: true,
@@ -49,38 +50,42 @@ impl<'a> Object<'a> {
     }
 
     /// The next property whose value is the caller's to read; `None` at the end and after an error.
-    pub(super) fn next(&mut self) -> Option<Property> {
+    pub(super) fn next(&mut self) -> Option<&'static Field> {
         while self.error.is_none() {
             let field = self.next_field();
             let field = self.keep(field)??;
-            if field.property != Property::Type {
-                return Some(field.property);
+            if field.member != Field::TYPE {
+                return Some(field);
             }
             self.odata_type();
         }
         None
     }
 
-    /// What was wrong, if anything was.
-    pub(super) fn end(self) -> Result<(), Error> {
-        self.error.map_or(Ok(()), Err)
+    /// What was wrong, if anything was, or which fields have a value: bit `n` for the shape's field
+    /// `n`.
+    pub(super) fn end(self) -> Result<u32, Error> {
+        self.error.map_or(Ok(self.given & !self.null), Err)
     }
 
-    /// A string of at most `N` bytes, or null.
-    pub(super) fn text<const N: usize>(&mut self) -> Option<Text<'a, N>> {
-        let text = self.nullable_string()?.limited();
-        self.or_refuse(text, Reason::TooLong { limit: N })
-    }
-
-    /// A UPN of one character or more, or null.
-    pub(super) fn upn(&mut self) -> Option<Text<'a, { Upn::MAX_LEN }>> {
-        let text = self.text()?;
-        self.or_refuse((!text.is_empty()).then_some(text), Reason::Empty)
+    /// A string of at most `limit` bytes, or null.
+    pub(super) fn text_or_null(&mut self, limit: usize, rules: Rules) -> Option<Escaped<'a>> {
+        let mut text = self.string_or_null()?;
+        if text.len() > limit {
+            if !rules.has(Rules::CUT) {
+                return self.or_refuse(None, Reason::TooLong { limit });
+            }
+            text = text.cut(limit);
+        }
+        if text.len() == 0 && rules.has(Rules::NOT_EMPTY) {
+            return self.or_refuse(None, Reason::Empty);
+        }
+        (text.len() > 0 || !rules.has(Rules::EMPTY_IS_NULL)).then_some(text)
     }
 
     pub(super) fn guid(&mut self) -> Option<Uuid> {
         let text = self.string(Reason::NotAGuid)?;
-        let guid = text.resolve(&mut Name::new()).and_then(json::guid);
+        let guid = text.resolve(&mut Name::new()).and_then(parse_guid);
         self.or_refuse(guid, Reason::NotAGuid)
     }
 
@@ -99,8 +104,8 @@ impl<'a> Object<'a> {
     }
 
     /// A date-time, or null.
-    pub(super) fn nullable_date_time(&mut self) -> Option<DateTime> {
-        let text = self.nullable_string()?;
+    pub(super) fn date_time_or_null(&mut self) -> Option<DateTime> {
+        let text = self.string_or_null()?;
         self.parse_date_time(text)
     }
 
@@ -150,6 +155,7 @@ impl<'a> Object<'a> {
                 return Err(Error::new(at, Reason::Duplicate));
             }
             self.given |= bit;
+            self.bit = bit;
             self.document.peek();
             self.value = self.document.at();
             return Ok(Some(field));
@@ -200,9 +206,13 @@ impl<'a> Object<'a> {
         self.keep(string)
     }
 
-    fn nullable_string(&mut self) -> Option<Escaped<'a>> {
+    fn string_or_null(&mut self) -> Option<Escaped<'a>> {
         let is_null = self.document.null();
-        if self.keep(is_null)? { None } else { self.string(Reason::NeitherStringNorNull) }
+        if self.keep(is_null)? {
+            self.null |= self.bit;
+            return None;
+        }
+        self.string(Reason::NeitherStringNorNull)
     }
 
     fn integer(&mut self, reason: Reason) -> Option<i32> {

@@ -126,9 +126,9 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
 
+pub use crate::Key;
 pub use change::Change;
 pub use error::Error;
-pub use key::Key;
 
 use flash::Pages;
 use locations::Locations;

@@ -6,7 +6,7 @@ use super::record::Stamp;
 use super::{DeviceRecord, Tally, UserRecord, Violation};
 use crate::strategies::{Operation, operations};
 use crate::table::RowId;
-use crate::{Counter, Counts, DateTime, Event, Of, RunState};
+use crate::{Counted, Counter, Counts, DateTime, Event, RunState};
 
 type Small = Tally<u16, u16, 8, 8>;
 
@@ -61,15 +61,16 @@ fn assert_found(name: &str, violation: Violation, damage: impl Fn(&mut Small)) {
 
 #[test]
 fn the_audit_finds_a_count_that_is_not_the_number_of_rows() {
-    for (of, state) in
-        [Of::Devices, Of::Users].into_iter().flat_map(|of| RunState::ALL.map(|state| (of, state)))
+    for (of, state) in [Counted::Devices, Counted::Users]
+        .into_iter()
+        .flat_map(|of| RunState::ALL.map(|state| (of, state)))
     {
         let counter = Counter { of, state };
         let rows = tally().live(of)[state];
         let count = |kept| Violation::Count { counter, kept, counted: rows };
         assert_found("one more reported", count(rows + 1), |tally| match of {
-            Of::Devices => tally.summary.devices.enter(state),
-            Of::Users => tally.summary.users.enter(state),
+            Counted::Devices => tally.summary.devices.enter(state),
+            Counted::Users => tally.summary.users.enter(state),
         });
         let violation = match rows.checked_sub(1) {
             Some(kept) => count(kept),
@@ -77,8 +78,8 @@ fn the_audit_finds_a_count_that_is_not_the_number_of_rows() {
             None => Violation::Carried { counter },
         };
         assert_found("one more carried", violation, |tally| match of {
-            Of::Devices => tally.carried.devices.enter(state),
-            Of::Users => tally.carried.users.enter(state),
+            Counted::Devices => tally.carried.devices.enter(state),
+            Counted::Users => tally.carried.users.enter(state),
         });
     }
 }
@@ -87,17 +88,17 @@ fn the_audit_finds_a_count_that_is_not_the_number_of_rows() {
 fn the_audit_finds_counts_past_the_limit() {
     let state = RunState::Fail;
     let most = Counts::ZERO.with(state, Counts::MAX).unwrap();
-    let counter = Counter { of: Of::Devices, state };
+    let counter = Counter { of: Counted::Devices, state };
     assert_found("of the summary", Violation::Carried { counter }, |tally| {
         tally.summary.devices = most;
         tally.carried.devices = most;
     });
-    let counter = Counter { of: Of::Users, state };
+    let counter = Counter { of: Counted::Users, state };
     assert_found("of users", Violation::Carried { counter }, |tally| {
         tally.summary.users = most;
         tally.carried.users = most;
     });
-    let counter = Counter { of: Of::Devices, state };
+    let counter = Counter { of: Counted::Devices, state };
     assert_found("of a user", Violation::Carried { counter }, |tally| {
         user(tally, 0).set_carried(most);
     });
@@ -105,7 +106,7 @@ fn the_audit_finds_counts_past_the_limit() {
 
 #[test]
 fn the_audit_finds_a_damaged_device_row() {
-    let failed = Counter { of: Of::Devices, state: RunState::Unknown };
+    let failed = Counter { of: Counted::Devices, state: RunState::Unknown };
     assert_found("a state", Violation::Count { counter: failed, kept: 0, counted: 1 }, |tally| {
         device(tally, 0).stamp = Stamp::new(at(1), RunState::Unknown);
     });
@@ -159,7 +160,7 @@ fn the_audit_finds_a_damaged_user_row() {
     assert_found("a run state", Violation::UserState, |tally| {
         user(tally, 0).carry(RunState::ScriptError, at(0));
     });
-    let pending = Counter { of: Of::Users, state: RunState::Pending };
+    let pending = Counter { of: Counted::Users, state: RunState::Pending };
     assert_found(
         "what was declared",
         Violation::Count { counter: pending, kept: 1, counted: 0 },
@@ -175,16 +176,16 @@ fn the_audit_finds_a_damaged_summary_or_table() {
     assert_found("an earlier last run", Violation::LastRun { latest: at(5) }, |tally| {
         tally.summary.last_run = Some(at(4));
     });
-    assert_found("a device's row", Violation::Table { of: Of::Devices }, |tally| {
+    assert_found("a device's row", Violation::Table { of: Counted::Devices }, |tally| {
         let _ = tally.devices.insert(&1, DeviceRecord { ..*device(&mut self::tally(), 0) });
     });
-    assert_found("a user's row", Violation::Table { of: Of::Users }, |tally| {
+    assert_found("a user's row", Violation::Table { of: Counted::Users }, |tally| {
         let _ = tally.users.insert(&1, UserRecord::default());
     });
 }
 
 fn wrong_count(state: RunState, kept: u32, counted: u32) -> Violation {
-    Violation::UserCount { counter: Counter { of: Of::Devices, state }, kept, counted }
+    Violation::UserCount { counter: Counter { of: Counted::Devices, state }, kept, counted }
 }
 
 #[test]

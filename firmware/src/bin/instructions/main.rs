@@ -14,7 +14,7 @@ use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m::peripheral::{Peripherals, SYST};
 use cortex_m_rt::entry;
 use peer::Peer;
-use runtally::{DateTime, Event, RowId, RunState, Tally};
+use runtally::{DateTime, DeviceHandle, Event, RunState, Tally};
 use semihosting::{println, process};
 
 type Key = [u8; 16];
@@ -46,7 +46,7 @@ fn main() -> ! {
 
         round += 4;
         let at = clock.per_event(devices, round, 0, |device, event| {
-            if let Some(row) = RowId::from_number(device) {
+            if let Some(row) = DeviceHandle::from_number(device) {
                 _ = black_box(TALLY.apply_at(row, event));
             }
         });

@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::graph::json;
+use crate::graph::id::parse_guid;
 
 /// Takes the part before the next `separator` off the front of `rest`, and the separator; the last
 /// part leaves `None`.
@@ -47,10 +47,10 @@ impl<'a> Encoded<'a> {
 
     #[inline(never)]
     pub(super) fn guid(self) -> Option<Uuid> {
-        json::guid(self.0).or_else(|| {
+        parse_guid(self.0).or_else(|| {
             let mut decoded = heapless::String::<{ uuid::fmt::Hyphenated::LENGTH }, u8>::new();
             self.bytes().try_for_each(|byte| decoded.push(byte.into())).ok()?;
-            json::guid(&decoded)
+            parse_guid(&decoded)
         })
     }
 

@@ -9,7 +9,7 @@
 /// read as one that is equal to it.
 ///
 /// ```
-/// use runtally::journal::Key;
+/// use runtally::Key;
 ///
 /// /// A building and a door.
 /// #[derive(Clone, Debug, PartialEq, Eq, Hash)]

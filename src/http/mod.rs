@@ -1,17 +1,20 @@
 //! Requests: what a Graph client asks over HTTP, answered by a pure function.
 //!
-//! No socket and no thread is in here. The HTTP server of your choice takes a request apart, calls
-//! [`Store::handle`], and sends what comes back.
+//! There is no socket and no thread in here. The HTTP server of your choice takes a request apart,
+//! calls [`Store::answer`](crate::store::Store::answer), makes the change durable that comes with
+//! the answer, [commits](crate::store::Store::commit) it, and sends the answer. Where nothing is
+//! durable, [`Store::handle`](crate::store::Store::handle) does both.
 //!
 //! ```
-//! use runtally::graph::{Request, Settings, Store};
+//! use runtally::http::{Request, Settings};
+//! use runtally::store::{RolloutId, Store};
 //! use uuid::uuid;
 //!
-//! // One configuration and one script, of 64 devices and 16 users each.
+//! // One configuration and one script, each with room for 64 devices and 16 users.
 //! let mut store: Store<1, 1, 64, 16> = Store::new();
-//! store.declare_configuration(uuid!("11111111-2222-3333-4444-555555555555"))?;
+//! store.insert(RolloutId::configuration(uuid!("11111111-2222-3333-4444-555555555555")))?;
 //!
-//! let settings = Settings { read_token: "reader", write_token: "writer", ..Settings::default() };
+//! let settings = Settings { read_tokens: &["reader"], write_tokens: &["writer"], ..Settings::default() };
 //! let path = "/deviceManagement/hardwareConfigurations/11111111-2222-3333-4444-555555555555";
 //! let event = Request {
 //!     method: "POST",
@@ -27,7 +30,12 @@
 //!     ..Request::default()
 //! };
 //! let mut buffer = [0; 2048];
-//! assert_eq!(store.handle(&event, &settings, &mut buffer).status, 201);
+//! let reply = store.answer(&event, &settings, &mut buffer);
+//! assert_eq!(reply.response.status, 201);
+//! if let Some(change) = reply.change {
+//!     // Here it is written down.
+//!     store.commit(&change)?;
+//! }
 //!
 //! let count = Request {
 //!     method: "GET",
@@ -47,69 +55,72 @@
 //!
 //! | operation | success | what it does |
 //! |---|---|---|
-//! | `POST {H}/runSummary` | 201 | declares the summary; 409 if it was. Takes the configuration in if there is room |
-//! | `PATCH {H}/runSummary` | 200 | declares the totals given, the others stay |
+//! | `POST {H}/runSummary` | 201 | declares the summary; 409 if it exists. Makes the configuration known if there is room |
+//! | `PATCH {H}/runSummary` | 200 | declares the totals given; the others stay |
 //! | `GET {H}/runSummary`, `GET {S}/runSummary` | 200 | `{"value": summary}`; the summary alone with [`Settings::bare`] |
 //! | `POST {S}/runSummary/$ref` | 204 | declares a script's totals |
-//! | `POST {H}/deviceRunStates`, `POST {S}/deviceRunStates` | 201 | applies one event; a duplicate or stale one is answered with what is recorded |
-//! | `POST {S}/userRunStates/{id}/deviceRunStates` | 201 | applies one event of that user's |
+//! | `POST {H}/deviceRunStates`, `POST {S}/deviceRunStates` | 201 | applies one event; the answer to a duplicate or stale one is what is recorded, or 409 if the device was removed. A script's known device keeps its user |
+//! | `POST {S}/userRunStates/{id}/deviceRunStates` | 201 | applies one event for that user |
 //! | `POST {H}/userRunStates`, `POST {S}/userRunStates` | 201 | declares a user's counts; 409 if the user was declared |
 //! | `PATCH {H}/userRunStates/{id}` | 200 | declares the counts given |
 //! | `DELETE …/userRunStates/{id}` | 204 | takes the declaration back; the row stays while it has devices |
-//! | `DELETE …/deviceRunStates/{id}` | 204 | un-counts the device |
+//! | `DELETE …/deviceRunStates/{id}` | 204 | removes the device, as of now or of its recorded report, whichever is later |
 //! | `GET …/deviceRunStates`, `…/userRunStates`, `…/userRunStates/{id}/deviceRunStates` | 200 | the rows behind the counts, in pages |
 //! | `GET` of each of these lists with `/{id}` or `/$count` | 200 | one row, or their number as text |
 //!
+//! A device's `configurationState` or `runState` is the state it counts in: pending if its report is
+//! from before [`Tally::run_from`](crate::Tally::run_from), or was on a lower `internalVersion` than
+//! the configuration's [version](crate::store::Store::set_version).
+//!
 //! Lists take `$top` (the most rows on a page), `$skip`, `$count=true` and `$select`, with or
-//! without the dollar sign; what is read alone takes `$select`. `/$count` takes them too, and counts
-//! every row whatever they say (OData 4.01 part 2, section 4.8). A page ends where the buffer does, and
-//! then has an `@odata.nextLink`. What else an OData client may ask (`$filter`, `$orderby`, `$expand`,
-//! `$search`) is refused by name.
+//! without the dollar sign; single resources take `$select`. `/$count` takes them too, and counts
+//! every row whatever they say (OData 4.01 part 2, section 4.8). A page ends where the buffer does,
+//! and then has an `@odata.nextLink`. Other query options of OData (`$filter`, `$orderby`,
+//! `$expand`, `$search`) are refused by name.
 //!
 //! Errors have Graph's shape, `{"error":{"code":…,"message":…,"innerError":{"status":…}}}`:
 //!
 //! | status | when |
 //! |---|---|
-//! | 400 | the body, an id in the path, or a query option is not what it must be |
-//! | 401 | no token, or one that is not known |
-//! | 403 | the reading token on a write |
+//! | 400 | the body, an id in the path, or a query option is malformed |
+//! | 401 | no token, or an unknown one |
+//! | 403 | a reading token on a write |
 //! | 404 | no such path, configuration, script, device or user |
-//! | 405 | the path does not know the method; `Allow` lists those it knows |
-//! | 409 | it exists already, or the counts held here do not allow it |
+//! | 405 | the path does not allow the method; `Allow` lists those it does |
+//! | 409 | it exists already, the device was removed later, or the counts held here do not allow it |
 //! | 413 | the answer would not fit the buffer; nothing was changed |
 //! | 415 | a body that is not `application/json` |
-//! | 507 | every row, or every place for a configuration, is taken |
+//! | 507 | no row for another device or user, or no room for another configuration |
 //!
 //! After an error, every count is what it was.
 
-mod changed;
-mod configuration;
-#[cfg(feature = "journal")]
-mod journaled;
+mod answer;
+mod cursor;
 mod list;
 mod problem;
 mod query;
-mod rollout;
+mod resources;
+mod respond;
 mod route;
-mod script;
-mod store;
+mod rows;
+mod settings;
 mod uri;
+mod write;
 
-pub use configuration::Configuration;
-#[cfg(feature = "journal")]
-pub use journaled::{RolloutId, StoreChange};
-pub use script::Script;
-pub use store::{Store, StoreFull};
+use core::fmt;
+
+pub use settings::{Access, Clock, Settings};
+
+use crate::store::StoreChange;
 
 /// What was asked, taken apart by the HTTP server.
 ///
 /// ```
-/// use runtally::graph::Request;
+/// use runtally::http::Request;
 /// let request = Request { method: "GET", path: "/deviceManagement", ..Request::default() };
 /// assert_eq!(request.query, "");
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[derive(Clone, Copy, Default)]
 pub struct Request<'a> {
     /// The method, in upper case.
     pub method: &'a str,
@@ -125,34 +136,11 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
-/// How requests are answered.
-///
-/// An empty token is nobody's: with the default settings every request is refused.
-///
-/// ```
-/// use runtally::graph::Settings;
-/// let settings = Settings { read_token: "reader", write_token: "writer", ..Settings::default() };
-/// assert!(!settings.bare);
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Settings<'a> {
-    /// The bearer token that may read: Graph's `DeviceManagementConfiguration.Read.All`.
-    pub read_token: &'a str,
-    /// The bearer token that may read and write: `DeviceManagementConfiguration.ReadWrite.All`.
-    pub write_token: &'a str,
-    /// Sends a summary alone and not as `{"value": summary}`, which is what the documentation shows
-    /// but not what Graph's generated clients read.
-    pub bare: bool,
-    /// Scheme and authority for the link to the next page, such as `http://127.0.0.1:8080`: clients
-    /// follow that link as it is. Empty makes the link a path.
-    pub origin: &'a str,
-}
-
 /// What to send back.
 ///
 /// ```
-/// use runtally::graph::{Request, Settings, Store};
+/// use runtally::http::{Request, Settings};
+/// use runtally::store::Store;
 ///
 /// let mut store: Store<1, 1, 8, 8> = Store::new();
 /// let mut buffer = [0; 512];
@@ -177,7 +165,7 @@ impl Response<'_> {
     /// The headers that go with it, besides the body's length.
     ///
     /// ```
-    /// use runtally::graph::Response;
+    /// use runtally::http::Response;
     /// let response = Response { status: 204, content_type: None, allow: None, body: b"" };
     /// assert_eq!(response.headers().count(), 0);
     /// ```
@@ -192,5 +180,47 @@ impl Response<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// An answer, and the change it asks for.
+///
+/// See the [module](self) for an example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use = "the change in it is not made yet"]
+pub struct Reply<'b, 'r> {
+    /// What to send once the change is committed.
+    pub response: Response<'b>,
+    /// The change to [commit](crate::store::Store::commit) first; `None` if nothing changes. A 409
+    /// may come with one: a report of a removed device still moves the last run.
+    pub change: Option<StoreChange<'r>>,
+}
+
+/// The token is a secret, so it is not shown.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .field("authorization", &self.authorization.map(|_| "redacted"))
+            .field("content_type", &self.content_type)
+            .field("body", &self.body)
+            .finish()
+    }
+}
+
+/// The token is a secret, so it is not shown.
+#[cfg(feature = "defmt")]
+impl defmt::Format for Request<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(
+            f,
+            "Request {{ method: {=str}, path: {=str}, query: {=str}, authorization: {}, content_type: {}, body: {=[u8]} }}",
+            self.method,
+            self.path,
+            self.query,
+            self.authorization.map(|_| "redacted"),
+            self.content_type,
+            self.body,
+        );
+    }
+}

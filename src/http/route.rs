@@ -2,36 +2,41 @@
 
 use uuid::Uuid;
 
-use super::problem::{Problem, Thing};
+use super::problem::Problem;
 use super::uri::{Encoded, next_part};
+use crate::store::{Kind, RolloutId};
 
 /// What a path leads to.
 #[derive(Clone, Copy)]
 pub(super) struct Route {
-    pub(super) root: Root,
-    pub(super) id: Uuid,
-    pub(super) place: Place,
+    pub(super) rollout: RolloutId,
+    pub(super) target: Target,
 }
 
-/// The collection a path begins with.
+/// The methods that some path allows.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Root {
-    Configurations,
-    Scripts,
+pub(super) enum Method {
+    Get,
+    Post,
+    Patch,
+    Delete,
 }
 
-impl Root {
-    pub(super) const fn thing(self) -> Thing {
-        match self {
-            Self::Configurations => Thing::Configuration,
-            Self::Scripts => Thing::Script,
-        }
+impl Method {
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "GET" => Self::Get,
+            "POST" => Self::Post,
+            "PATCH" => Self::Patch,
+            "DELETE" => Self::Delete,
+            _ => return None,
+        })
     }
 }
 
 /// What of a configuration or script a path names.
 #[derive(Clone, Copy)]
-pub(super) enum Place {
+pub(super) enum Target {
     Summary,
     SummaryRef,
     Users(Pick),
@@ -61,9 +66,9 @@ impl Route {
             first = next();
         }
         one_of(first, &["deviceManagement"]).ok_or(Problem::NoPath)?;
-        let root = match one_of(next(), &["hardwareConfigurations", "deviceManagementScripts"]) {
-            Some(0) => Root::Configurations,
-            Some(_) => Root::Scripts,
+        let kind = match one_of(next(), &["hardwareConfigurations", "deviceManagementScripts"]) {
+            Some(0) => Kind::Configuration,
+            Some(_) => Kind::Script,
             None => return Err(Problem::NoPath),
         };
         let (id, list) = (next(), next());
@@ -71,14 +76,14 @@ impl Route {
         let of = [next(), next(), next()];
         let list = one_of(Some(list), &["runSummary", "deviceRunStates", "userRunStates"]);
         let id = guid(id)?;
-        let place = match (list, of) {
-            (Some(0), [None, ..]) => Place::Summary,
-            (Some(0), [Some(word), None, _]) if word.is("$ref") => Place::SummaryRef,
-            (Some(1), [pick, None, _]) => Place::Devices(Pick::parse(pick)?),
-            (Some(2), [pick, None, _]) => Place::Users(Pick::parse(pick)?),
+        let target = match (list, of) {
+            (Some(0), [None, ..]) => Target::Summary,
+            (Some(0), [Some(word), None, _]) if word.is("$ref") => Target::SummaryRef,
+            (Some(1), [pick, None, _]) => Target::Devices(Pick::parse(pick)?),
+            (Some(2), [pick, None, _]) => Target::Users(Pick::parse(pick)?),
             (Some(2), [Some(user), Some(devices), pick]) if devices.is("deviceRunStates") => {
                 match Pick::parse(pick) {
-                    Ok(pick @ (Pick::All | Pick::Count)) => Place::UserDevices(guid(user)?, pick),
+                    Ok(pick @ (Pick::All | Pick::Count)) => Target::UserDevices(guid(user)?, pick),
                     _ => return Err(Problem::NoPath),
                 }
             }
@@ -87,19 +92,19 @@ impl Route {
         if rest.is_some() {
             return Err(Problem::NoPath);
         }
-        Ok(Self { root, id, place })
+        Ok(Self { rollout: RolloutId { kind, id }, target })
     }
 
-    /// The methods the path knows, as the `Allow` header lists them.
+    /// The methods the path allows, as the `Allow` header lists them.
     pub(super) const fn allow(&self) -> Option<&'static str> {
-        Some(match (self.root, self.place) {
-            (Root::Configurations, Place::SummaryRef) => return None,
-            (Root::Configurations, Place::Summary) => "GET, POST, PATCH",
-            (Root::Configurations, Place::Users(Pick::One(_))) => "GET, PATCH, DELETE",
-            (Root::Scripts, Place::SummaryRef) => "POST",
-            (_, Place::Devices(Pick::All) | Place::Users(Pick::All))
-            | (Root::Scripts, Place::UserDevices(_, Pick::All)) => "GET, POST",
-            (_, Place::Devices(Pick::One(_))) | (Root::Scripts, Place::Users(Pick::One(_))) => {
+        Some(match (self.rollout.kind, self.target) {
+            (Kind::Configuration, Target::SummaryRef) => return None,
+            (Kind::Configuration, Target::Summary) => "GET, POST, PATCH",
+            (Kind::Configuration, Target::Users(Pick::One(_))) => "GET, PATCH, DELETE",
+            (Kind::Script, Target::SummaryRef) => "POST",
+            (_, Target::Devices(Pick::All) | Target::Users(Pick::All))
+            | (Kind::Script, Target::UserDevices(_, Pick::All)) => "GET, POST",
+            (_, Target::Devices(Pick::One(_))) | (Kind::Script, Target::Users(Pick::One(_))) => {
                 "GET, DELETE"
             }
             _ => "GET",

@@ -1,8 +1,8 @@
-//! Some of six counters: what a document gives of them.
+//! What a document gives of counts and of a summary.
 
 use super::Error;
-use super::property::WIRE_ORDER;
-use crate::{Counter, Counts, Of, RunState};
+use super::shape::WIRE_ORDER;
+use crate::{Counted, Counter, Counts, DateTime, RunState, Summary};
 
 /// The counters that a document gives; the others are left as they are.
 ///
@@ -11,8 +11,8 @@ use crate::{Counter, Counts, Of, RunState};
 /// use runtally::{Counts, RunState};
 ///
 /// let update = RunSummaryUpdate::decode(br#"{"failedDeviceCount":3}"#)?;
-/// assert_eq!(update.devices.get(RunState::Fail), Some(3));
-/// assert_eq!(update.devices.get(RunState::Success), None);
+/// assert_eq!(update.summary.devices.get(RunState::Fail), Some(3));
+/// assert_eq!(update.summary.devices.get(RunState::Success), None);
 /// # Ok::<(), runtally::graph::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct CountsUpdate {
 }
 
 impl CountsUpdate {
+    pub(super) const NOTHING: Self = Self { counts: Counts::ZERO, given: 0 };
+
     /// The counter of `state`, if given.
     ///
     /// ```
@@ -45,7 +47,7 @@ impl CountsUpdate {
     ///
     /// let update = RunSummaryUpdate::decode(br#"{"failedDeviceCount":3}"#)?;
     /// let counts = Counts::ZERO.with(RunState::Success, 5)?;
-    /// assert_eq!(update.devices.apply_to(counts), counts.with(RunState::Fail, 3)?);
+    /// assert_eq!(update.summary.devices.apply_to(counts), counts.with(RunState::Fail, 3)?);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     #[must_use]
@@ -65,11 +67,63 @@ impl CountsUpdate {
     }
 
     /// All six, or the first that is missing, in the order of the wire.
-    pub(super) fn complete(&self, of: Of) -> Result<Counts, Error> {
+    pub(super) fn complete(&self, of: Counted) -> Result<Counts, Error> {
         match WIRE_ORDER.into_iter().find(|&state| self.get(state).is_none()) {
             None => Ok(self.counts),
             Some(state) => Err(Error::missing(Counter { of, state }.name())),
         }
+    }
+}
+
+/// What a document gives of a summary; the rest is left as it is.
+///
+/// ```
+/// use runtally::Summary;
+/// use runtally::graph::RunSummaryUpdate;
+///
+/// let update = RunSummaryUpdate::decode(br#"{"lastRunDateTime":null}"#)?.summary;
+/// assert_eq!(update.last_run, Some(None));
+/// assert_eq!(update.apply_to(Summary::ZERO), Summary::ZERO);
+/// # Ok::<(), runtally::graph::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SummaryUpdate {
+    /// The device counters given.
+    pub devices: CountsUpdate,
+    /// The user counters given.
+    pub users: CountsUpdate,
+    /// The last run, if given; `Some(None)` is a null: there was none.
+    pub last_run: Option<Option<DateTime>>,
+}
+
+impl SummaryUpdate {
+    pub(super) const NOTHING: Self =
+        Self { devices: CountsUpdate::NOTHING, users: CountsUpdate::NOTHING, last_run: None };
+
+    /// `summary` with what was given in its place.
+    ///
+    /// ```
+    /// use runtally::Summary;
+    /// use runtally::graph::SummaryUpdate;
+    /// assert_eq!(SummaryUpdate::default().apply_to(Summary::ZERO), Summary::ZERO);
+    /// ```
+    #[must_use]
+    pub fn apply_to(&self, summary: Summary) -> Summary {
+        Summary {
+            devices: self.devices.apply_to(summary.devices),
+            users: self.users.apply_to(summary.users),
+            last_run: self.last_run.unwrap_or(summary.last_run),
+        }
+    }
+
+    /// All of it; the last run may be missing.
+    pub(super) fn complete(&self) -> Result<Summary, Error> {
+        Ok(Summary {
+            devices: self.devices.complete(Counted::Devices)?,
+            users: self.users.complete(Counted::Users)?,
+            last_run: self.last_run.flatten(),
+        })
     }
 }
 

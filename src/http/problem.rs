@@ -1,13 +1,14 @@
 //! What can be wrong with a request: status, code and message.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
 use uuid::Uuid;
 
-use crate::Refusal;
-use crate::graph::writer::Writer;
-use crate::graph::{BufferFull, Error};
+use super::cursor::Cursor;
+use crate::graph::Error;
 use crate::sentence::sentence;
+use crate::store::{Kind, StoreFull};
+use crate::{DateTime, Refusal};
 
 /// Why a request is refused. Nothing was changed.
 #[derive(Clone, Copy, Debug)]
@@ -31,9 +32,9 @@ pub(super) enum Problem {
     },
     Declared(Thing),
     Refused(Refusal),
-    StoreFull {
-        capacity: usize,
-    },
+    /// A report of a device that was removed later, or at the same time.
+    Removed(DateTime),
+    StoreFull(StoreFull),
     Option {
         name: &'static str,
         must: &'static str,
@@ -46,8 +47,7 @@ pub(super) enum Problem {
 /// What a request names.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Thing {
-    Configuration,
-    Script,
+    Rollout(Kind),
     Device,
     User,
     Summary,
@@ -67,8 +67,8 @@ impl Problem {
             Self::NoPath | Self::NotFound(..) => 404,
             Self::Method { .. } => 405,
             Self::Refused(Refusal::DevicesFull { .. } | Refusal::UsersFull { .. })
-            | Self::StoreFull { .. } => 507,
-            Self::Declared(_) | Self::Refused(_) => 409,
+            | Self::StoreFull(_) => 507,
+            Self::Declared(_) | Self::Removed(_) | Self::Refused(_) => 409,
             Self::AnswerTooLong => 413,
             Self::MediaType => 415,
         }
@@ -93,13 +93,12 @@ impl Problem {
     }
 
     /// Writes Graph's shape of an error.
-    pub(super) fn write(&self, writer: &mut Writer<'_>) {
-        writer.raw("{\"error\":{\"code\":");
-        writer.string(self.code());
-        writer.raw(",\"message\":\"");
-        // A writer has no error of its own.
-        let _ = write!(writer, "{self}");
-        writer.raw("\",\"innerError\":{\"status\":");
+    pub(super) fn write(&self, writer: &mut Cursor<'_>) {
+        writer.raw("{\"error\":{\"code\":\"");
+        writer.raw(self.code());
+        writer.raw("\",\"message\":");
+        writer.display(self);
+        writer.raw(",\"innerError\":{\"status\":");
         writer.number(self.status().into());
         writer.raw("}}}");
     }
@@ -112,34 +111,16 @@ impl Problem {
     }
 }
 
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        Self::Document(error)
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<BufferFull> for Problem {
-    fn from(_: BufferFull) -> Self {
-        Self::AnswerTooLong
-    }
-}
-
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoToken => "send an Authorization header with a Bearer token",
-            Self::UnknownToken => "the token is not known here",
+            Self::UnknownToken => "unknown token",
             Self::ReadOnlyToken => {
-                "the token may read only; \
-                 a write needs DeviceManagementConfiguration.ReadWrite.All"
+                "this token may only read; \
+                 writing needs DeviceManagementConfiguration.ReadWrite.All"
             }
-            Self::NoPath => "the path leads to nothing",
+            Self::NoPath => "no such resource",
             Self::NotAGuid => {
                 "an id in the path must be a GUID such as 74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974"
             }
@@ -148,24 +129,40 @@ impl fmt::Display for Problem {
                 sentence!(f, "no {} has the id ", thing.name())?;
                 return id.hyphenated().fmt(f);
             }
-            Self::Method { allow } => return sentence!(f, "the path knows {} only", *allow),
+            Self::Method { allow } => {
+                return sentence!(f, "method not allowed (allowed: {})", *allow);
+            }
             Self::MediaType => "send the body with Content-Type: application/json",
             Self::Document(error) => return error.fmt(f),
             Self::Mismatch { property } => {
-                return sentence!(f, "{} must be the one that the path names, or be left out", *property);
+                return sentence!(
+                    f,
+                    "{} must be the one named by the path, or be left out",
+                    *property
+                );
             }
             Self::Declared(thing) => {
-                return sentence!(f, "the {} was declared before; change it with PATCH", thing.name());
+                return sentence!(f, "the {} exists already; change it with PATCH", thing.name());
             }
             Self::Refused(refusal) => return refusal.fmt(f),
-            Self::StoreFull { capacity } => {
-                return sentence!(f, "no room for another: all {} places are taken", *capacity);
+            Self::Removed(at) => {
+                let at = at.text();
+                return sentence!(
+                    f,
+                    "the device was removed as of {}; only a later report makes it known again",
+                    at.as_str()
+                );
             }
+            Self::StoreFull(full) => return full.fmt(f),
             Self::Option { name, must } => return sentence!(f, "{} {}", *name, *must),
             Self::Unsupported(name) => {
-                return sentence!(f, "{} is not known here; reading takes $select, a list $top, $skip and $count as well", *name);
+                return sentence!(
+                    f,
+                    "{} is not supported; reads take $select, lists also $top, $skip and $count",
+                    *name
+                );
             }
-            Self::AnswerTooLong => "the answer is longer than the buffer for it",
+            Self::AnswerTooLong => "the answer does not fit its buffer",
         })
     }
 }
@@ -173,16 +170,10 @@ impl fmt::Display for Problem {
 impl Thing {
     const fn name(self) -> &'static str {
         match self {
-            Self::Configuration => "configuration",
-            Self::Script => "script",
+            Self::Rollout(kind) => kind.name(),
             Self::Device => "device",
             Self::User => "user",
             Self::Summary => "summary",
         }
     }
-}
-
-/// A property of the body that says what the path says must say the same.
-pub(super) fn must_be(property: &'static str, is_same: bool) -> Result<(), Problem> {
-    if is_same { Ok(()) } else { Err(Problem::Mismatch { property }) }
 }

@@ -2,8 +2,7 @@
 
 use super::problem::Problem;
 use super::uri::{Encoded, halves, next_part};
-use crate::graph::json::Select;
-use crate::graph::object::Shape;
+use crate::graph::shape::{Select, Shape};
 
 /// What the query of a read asks for.
 ///
