@@ -11,8 +11,8 @@ use std::io::Write;
 
 use embassy_futures::block_on;
 use runtally::graph::Upn;
-use runtally::journal::{Journal, Key};
-use runtally::{DateTime, Event, RunState, Tally};
+use runtally::journal::{Journal, Memory};
+use runtally::{Change, DateTime, Event, Key, RunState, Tally};
 use sequential_storage::cache::Cache;
 use sequential_storage::map::{MapConfig, MapStorage};
 use uuid::Uuid;
@@ -65,7 +65,9 @@ where
     let mut rng = fastrand::Rng::with_seed(1);
     let mut flash = Flash::new(PAGES);
     let range = flash.range();
-    let (mut journal, _) = block_on(Journal::open(&mut flash, range, &mut tally)).expect("erased");
+    let mut memory = Box::new(Memory::new());
+    let opened = Journal::open(&mut flash, range, &mut tally, &mut memory);
+    let (mut journal, _) = block_on(opened).expect("erased");
     let mut len = 0;
     for tick in 0..EVENTS {
         if tick == EVENTS / 2 {
@@ -81,7 +83,7 @@ where
         };
         let before = journal.flash().written;
         let erases: u32 = journal.flash().erases.iter().sum();
-        match block_on(journal.apply(&mut tally, &event)) {
+        match block_on(journal.commit(&Change::Event(event))) {
             Ok(_) => {}
             Err(error) => return writeln!(out, "{name:<34}{PAGES:>7}  {error}"),
         }

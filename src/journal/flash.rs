@@ -7,6 +7,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 use super::Error;
 use super::page::{HEAD_LEN, HEADER_LEN, Head, Header, Kind, Layout, RECORD_LEN, is_layout_1};
 use super::record::Record;
+use crate::codec::Key;
 
 /// The longest word there may be.
 pub(super) const WORD_LEN: usize = 32;
@@ -75,7 +76,7 @@ impl<F: NorFlash> Pages<F> {
         self.flash
     }
 
-    pub(super) fn flash(&mut self) -> &mut F {
+    pub(super) const fn flash(&mut self) -> &mut F {
         &mut self.flash
     }
 
@@ -88,8 +89,8 @@ impl<F: NorFlash> Pages<F> {
     /// Writes the header of a page that was erased.
     pub(super) async fn begin(&mut self, header: &Header) -> Result<(), Error<F::Error>> {
         let mut bytes = Aligned([0xff; WORD_LEN]);
-        header.write(&mut bytes.0).ok_or(Error::Corrupted)?;
-        let bytes = bytes.0.get(..header_len::<F>() as usize).ok_or(Error::Corrupted)?;
+        header.write(&mut bytes.0).ok_or(Error::LongKey)?;
+        let bytes = bytes.0.get(..header_len::<F>() as usize).ok_or(Error::LongKey)?;
         let address = self.address(page_of(header.sequence, self.count), 0);
         self.flash.write(address, bytes).await.map_err(Error::Flash)
     }
@@ -97,7 +98,7 @@ impl<F: NorFlash> Pages<F> {
     /// The header of a page, of whatever layout; `None` if there is none.
     pub(super) async fn header(&mut self, page: u16) -> Result<Option<Header>, Error<F::Error>> {
         let mut bytes = Aligned([0; WORD_LEN]);
-        let bytes = bytes.0.get_mut(..header_len::<F>() as usize).ok_or(Error::Corrupted)?;
+        let bytes = bytes.0.get_mut(..header_len::<F>() as usize).ok_or(Error::LongKey)?;
         self.read(page, 0, bytes).await?;
         Ok(Header::read(bytes))
     }
@@ -110,7 +111,7 @@ impl<F: NorFlash> Pages<F> {
         kind: Kind,
         record: &mut Record,
     ) -> Result<u32, Error<F::Error>> {
-        let bytes = record.close(kind, sequence, offset, word::<F>()).ok_or(Error::Corrupted)?;
+        let bytes = record.close(kind, sequence, offset, word::<F>()).ok_or(Error::LongKey)?;
         let address = self.address(page_of(sequence, self.count), offset);
         self.flash.write(address, bytes).await.map_err(Error::Flash)?;
         Ok(offset.saturating_add(bytes.len() as u32))
@@ -183,7 +184,7 @@ impl<F: NorFlash> Pages<F> {
         Ok(is_layout_1(&bytes.0, word::<F>()).then_some(1))
     }
 
-    pub(super) fn layout<D: super::Key, U: super::Key>(&self) -> Layout {
+    pub(super) fn layout<D: Key, U: Key>(&self) -> Layout {
         Layout::new::<D, U>(word::<F>(), self.count)
     }
 

@@ -7,12 +7,12 @@ use embedded_storage_async::nor_flash::NorFlash;
 use super::flash::{Found, Pages, header_len, page_of, record_len};
 use super::log::{End, first, leaving};
 use super::page::{Before, Header, Kind, Layout};
-use super::record::{self, Entry, Record};
-use super::{Error, Journal, Key, Locations, Recovered};
-use crate::tally::Totals;
-use crate::{Refusal, Tally};
+use super::record::{Read, Record, is_sound, read};
+use super::{Error, Journal, Locations, Recovered};
+use crate::codec::Key;
+use crate::{Entry, Refusal, Summary, Tally, Totals};
 
-impl<F, D, U, const DEVICES: usize, const USERS: usize> Journal<F, D, U, DEVICES, USERS>
+impl<F, D, U, const DEVICES: usize, const USERS: usize> Journal<'_, F, D, U, DEVICES, USERS>
 where
     F: NorFlash,
     D: Key + Clone + Eq + Hash,
@@ -20,23 +20,21 @@ where
 {
     /// Restores the tally, and makes what was restored proof against the words that a cut may have
     /// left half programmed.
-    pub(super) async fn restore(
-        &mut self,
-        tally: &mut Tally<D, U, DEVICES, USERS>,
-    ) -> Result<Recovered, Error<F::Error>> {
+    pub(super) async fn restore(&mut self) -> Result<Recovered, Error<F::Error>> {
         let layout = self.pages.layout::<D, U>();
-        let newest = newest(&mut self.pages, layout, &mut self.record).await?;
+        let newest = newest(&mut self.pages, layout, &mut self.memory.record).await?;
         let mut last = Record::new();
-        let mut replay = Replay::new(tally, &mut self.locations);
+        let mut replay = Replay::new(self.tally, &mut self.memory.locations);
         let mut tail = None;
         if let Some(newest) = newest {
             let longest = record_len::<F>(Self::CHANGE_LEN);
-            let (pages, record) = (&mut self.pages, &mut self.record);
+            let (pages, record) = (&mut self.pages, &mut self.memory.record);
             tail = Some(replay.run(pages, layout, newest, longest, record, &mut last).await?);
         }
         let recovered = replay.finish()?;
-        self.totals = tally.totals();
-        self.measure(tally);
+        #[cfg(feature = "defmt")]
+        log(recovered);
+        self.measure();
         let Some(Tail { sequence, seen, is_clean }) = tail else { return Ok(recovered) };
         let Seen { records, last: kind, .. } = seen;
         self.end = Some(End { sequence, records, doubtful: true, bare: false });
@@ -46,12 +44,12 @@ where
             // The last record may have been acknowledged, or it may be one whose write was cut and
             // that will read differently the next time. Nothing is written behind it on its page; it
             // is written once more, on another.
-            self.begin_page(tally).await?;
+            self.begin_page().await?;
             if kind == Some(Kind::Change) {
-                self.record.copy(&last);
+                self.memory.record.copy(&last);
                 while !self.has_room() {
-                    self.begin_page(tally).await?;
-                    self.record.copy(&last);
+                    self.begin_page().await?;
+                    self.memory.record.copy(&last);
                 }
                 self.append(Kind::Change).await?;
             }
@@ -269,6 +267,7 @@ where
         } else if !is_clean && !pages.is_erased(page, behind, record.space()).await? {
             self.damaged(1);
         }
+        self.recovered.torn = !is_clean;
         Ok(Tail { sequence: newest, seen, is_clean })
     }
 
@@ -319,14 +318,13 @@ where
     }
 
     fn record(&mut self, kind: Kind, record: &Record, sequence: u16) {
-        let entries = record.body();
-        if !is_sound::<D, U>(entries) {
+        if !is_sound::<D, U>(record.body()) {
             return self.damaged(1);
         }
-        let mut rest = entries;
+        let mut rest = record.body();
         let mut result = Ok(());
-        while let Some((entry, left)) = record::read(rest) {
-            result = result.and(self.entry(entry, sequence));
+        while let Some((entry, left)) = read(rest) {
+            result = result.and(self.entry(&entry, sequence));
             rest = left;
         }
         match result {
@@ -340,29 +338,42 @@ where
         }
     }
 
-    fn entry(&mut self, entry: Entry<D, U>, sequence: u16) -> Result<(), Refusal> {
-        match entry {
-            Entry::Event(event) => {
-                self.tally.restore(&event)?;
-                self.totals.last_run = self.totals.last_run.max(Some(event.at));
-                self.locations.set_device(self.tally.find(&event.device), sequence);
+    fn entry(&mut self, entry: &Read<D, U>, sequence: u16) -> Result<(), Refusal> {
+        let entry = match entry {
+            Read::Forgotten(device) => {
+                self.tally.forget(device);
+                return Ok(());
             }
-            Entry::Gone(device) => {
-                self.tally.remove(&device)?;
+            // What is carried goes in last: on the way there, rows may stand in other states than the
+            // sum was made for.
+            Read::Entry(Entry::Totals(totals)) => {
+                self.totals = *totals;
+                return Ok(());
             }
-            Entry::User(user, kept) => {
-                self.tally.restore_user(&user, &kept)?;
-                self.locations.set_user(self.tally.find_user(&user), sequence);
+            Read::Entry(entry) => entry,
+        };
+        self.tally.replay(entry)?;
+        let device = match entry {
+            Entry::Device(event) => {
+                let mut summary = Summary { last_run: self.totals.last_run, ..Summary::ZERO };
+                summary.ran(event.at);
+                self.totals.last_run = summary.last_run;
+                &event.device
             }
-            Entry::Totals(totals) => self.totals = totals,
-        }
+            Entry::Retired { event, .. } => &event.device,
+            Entry::Removed { device, .. } => device,
+            Entry::User { user, .. } => {
+                self.locations.set_user(self.tally.user_row(user), sequence);
+                return Ok(());
+            }
+            Entry::Totals(_) => return Ok(()),
+        };
+        self.locations.set_device(self.tally.row(device), sequence);
         Ok(())
     }
 
-    /// What is carried goes in last: on the way there, rows may stand in other states than the sum
-    /// was made for.
     fn finish<E>(mut self) -> Result<Recovered, Error<E>> {
-        if let Err(refusal) = self.tally.restore_totals(&self.totals) {
+        if let Err(refusal) = self.tally.restore(&Entry::Totals(self.totals)) {
             if self.recovered.damaged > 0 {
                 self.damaged(1);
             } else {
@@ -380,10 +391,13 @@ where
     }
 }
 
-/// True if a record is entries from end to end.
-fn is_sound<D: Key, U: Key>(mut entries: &[u8]) -> bool {
-    while let Some((_, rest)) = record::read::<D, U>(entries) {
-        entries = rest;
+#[cfg(feature = "defmt")]
+fn log(Recovered { records, damaged, torn }: Recovered) {
+    defmt::info!("journal: {} records restored", records);
+    if torn {
+        defmt::info!("journal: the write of the last change was cut");
     }
-    entries.is_empty()
+    if damaged > 0 {
+        defmt::warn!("journal: {} records are damaged", damaged);
+    }
 }

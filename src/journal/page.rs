@@ -1,8 +1,8 @@
 //! What a page holds, to the byte.
 //!
 //! ```text
-//!  header  magic  version  device key  user key  word  pages  sequence  before  CRC
-//!          "RT"   u8       u8          u8        u8    u16    u32       u16     u32
+//!  header  version  device key  user key  word  pages  before  sequence  CRC
+//!          u8       u8          u8        u8    u16    u16     u32       u32
 //!
 //!  record  size   !size    CRC   body
 //!          u16    u16      u32   entries, none in a seal
@@ -11,25 +11,27 @@
 //! ```
 //!
 //! Numbers have their least byte first. The header and each record begin on a word and are padded
-//! with 0xff. The checksum of a record is that of its page's sequence number, its offset on the
-//! page, its size and its body: a record that was left from an earlier use of the page, or that is
-//! part of the body of another, is none.
+//! with 0xff. The checksum of a header is that of "runtally" and what stands before it. That of a
+//! record is over its page's sequence number, its offset on the page, its size and its body: a record
+//! that was left from an earlier use of the page, or that is part of the body of another, is none.
 //!
 //! Programming only clears bits. A size that was programmed in part therefore never agrees with its
 //! complement, whichever bits are missing: a size that is complete leads to where the write ended,
 //! and one that is not leads nowhere. Where one of the two is damaged, the checksum tells which.
+//!
+//! The checksum is the CRC-32 of [`codec`](crate::codec), whose table of 64 bytes snapshots use too.
 
-use super::Key;
-use super::crc::Crc;
+use crate::codec::{Key, crc32};
 
 /// The layout described here and in [`record`](super::record).
 pub(super) const VERSION: u8 = 2;
 
-const MAGIC: [u8; 2] = *b"RT";
+/// What the checksum of a header begins with, so that it needs no room there.
+const MAGIC: [u8; 8] = *b"runtally";
 
 /// Bytes of a header before its checksum. Other layouts keep these two lengths, the magic number and
 /// the place of the version.
-const SUMMED_LEN: usize = 14;
+const SUMMED_LEN: usize = 12;
 pub(super) const HEADER_LEN: usize = SUMMED_LEN + 4;
 
 /// Bytes of a record before its body.
@@ -91,15 +93,13 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn write(&self, into: &mut [u8]) -> Option<()> {
         let Layout { version, keys: [device, user], word, pages } = self.layout;
-        let [m, n] = MAGIC;
-        let (bytes, rest) = into.split_first_chunk_mut::<8>()?;
-        let [low, high] = pages.to_le_bytes();
-        *bytes = [m, n, version, device, user, word, low, high];
-        let (bytes, rest) = rest.split_first_chunk_mut()?;
-        *bytes = self.sequence.to_le_bytes();
-        let (bytes, _) = rest.split_first_chunk_mut()?;
-        *bytes = self.before.bits().to_le_bytes();
-        let crc = Crc::new().add(into.get(..SUMMED_LEN)?).finish();
+        let layout = u64::from(u32::from_le_bytes([version, device, user, word]))
+            | u64::from(pages) << 32
+            | u64::from(self.before.bits()) << 48;
+        let (bytes, rest) = into.split_first_chunk_mut()?;
+        *bytes = layout.to_le_bytes();
+        *rest.first_chunk_mut()? = self.sequence.to_le_bytes();
+        let crc = crc32(MAGIC.iter().chain(into.get(..SUMMED_LEN)?));
         *into.get_mut(SUMMED_LEN..)?.first_chunk_mut()? = crc.to_le_bytes();
         Some(())
     }
@@ -107,21 +107,23 @@ impl Header {
     /// `None` if it is no header, of whatever layout.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (summed, crc) = bytes.split_at_checked(SUMMED_LEN)?;
-        if Crc::new().add(summed).finish() != u32::from_le_bytes(*crc.first_chunk()?) {
+        if crc32(MAGIC.iter().chain(summed)) != u32::from_le_bytes(*crc.first_chunk()?) {
             return None;
         }
-        let (&[m, n, version, device, user, word, low, high], rest) = summed.split_first_chunk()?;
-        let (&sequence, before) = rest.split_first_chunk()?;
-        let layout =
-            Layout { version, keys: [device, user], word, pages: u16::from_le_bytes([low, high]) };
-        let before = Before::from_bits(u16::from_le_bytes(*before.first_chunk()?));
-        let header = Self { layout, sequence: u32::from_le_bytes(sequence), before };
-        ([m, n] == MAGIC).then_some(header)
+        let (&[version, device, user, word], rest) = summed.split_first_chunk()?;
+        let (&pages, rest) = rest.split_first_chunk()?;
+        let (&before, sequence) = rest.split_first_chunk()?;
+        let pages = u16::from_le_bytes(pages);
+        Some(Self {
+            layout: Layout { version, keys: [device, user], word, pages },
+            sequence: u32::from_le_bytes(*sequence.first_chunk()?),
+            before: Before::from_bits(u16::from_le_bytes(before)),
+        })
     }
 }
 
 /// True if a page begins as layout 1 had it: an item of `sequential-storage` 8, which stands behind
-/// a marker of one word, of 73 bytes, with the magic number and the version in it.
+/// a marker of one word, of 73 bytes, with "RT" and the version in it.
 pub(super) fn is_layout_1(bytes: &[u8], word: usize) -> bool {
     let head = 8_usize.next_multiple_of(word);
     let is_opening = || {
@@ -129,8 +131,7 @@ pub(super) fn is_layout_1(bytes: &[u8], word: usize) -> bool {
         let item = bytes.get(word..)?;
         let len = item.get(4..6)?;
         let opening = item.get(head.checked_add(2)?..)?.first_chunk::<3>()?;
-        let [m, n] = MAGIC;
-        Some(marker.iter().all(|&byte| byte == 0) && *len == [73, 0] && *opening == [m, n, 1])
+        Some(marker.iter().all(|&byte| byte == 0) && *len == [73, 0] && opening == b"RT\x01")
     };
     is_opening() == Some(true)
 }
@@ -177,8 +178,8 @@ impl Size {
     }
 
     pub(super) fn checksum(self, sequence: u32, offset: u32, body: &[u8]) -> u32 {
-        let crc = Crc::new().add(&sequence.to_le_bytes()).add(&offset.to_le_bytes());
-        crc.add(&self.0.to_le_bytes()).add(body).finish()
+        let (sequence, offset) = (sequence.to_le_bytes(), offset.to_le_bytes());
+        crc32(sequence.iter().chain(&offset).chain(&self.0.to_le_bytes()).chain(body))
     }
 }
 

@@ -2,15 +2,16 @@
 
 use embedded_storage_async::nor_flash::NorFlash;
 
+use super::Journal;
 use super::flash::{WORD_LEN, header_len, record_len, word};
 use super::page::{HEAD_LEN, RECORD_LEN};
-use super::record::{TOTALS_LEN, event_len, user_len};
-use super::{Journal, Key};
+use super::record::forgotten_len;
+use crate::codec::{Key, TOTALS_LEN, device_len, user_len};
 
 /// Bytes of a record that are left for entries.
 const ENTRIES_LEN: u64 = (RECORD_LEN - HEAD_LEN) as u64;
 
-impl<F, D, U, const DEVICES: usize, const USERS: usize> Journal<F, D, U, DEVICES, USERS>
+impl<F, D, U, const DEVICES: usize, const USERS: usize> Journal<'_, F, D, U, DEVICES, USERS>
 where
     F: NorFlash,
     D: Key,
@@ -31,7 +32,8 @@ where
     /// assert_eq!(Journal::<Flash, u16, u16, 512, 64>::EVENT_LEN, 24);
     /// assert_eq!(Journal::<Flash, Uuid, Upn, 512, 64>::EVENT_LEN, 164);
     /// ```
-    pub const EVENT_LEN: u32 = record_len::<F>(event_len::<D, U>());
+    // A tombstone has one byte more.
+    pub const EVENT_LEN: u32 = record_len::<F>(device_len::<D, U>().saturating_sub(1));
 
     /// The fewest pages of flash on which there is room for every row the tally has, with all keys
     /// as long as they may be and every user declared in all six run states.
@@ -49,7 +51,7 @@ where
     /// const { assert!(Mesh::PAGES <= 4, "the flash set aside is too small for the tally") };
     /// ```
     pub const PAGES: u32 = {
-        let devices = (event_len::<D, U>() as u64).saturating_mul(DEVICES as u64);
+        let devices = (device_len::<D, U>() as u64).saturating_mul(DEVICES as u64);
         let users = (user_len::<U>() as u64).saturating_mul(USERS as u64);
         let Some(pages) = devices.saturating_add(users).checked_div(Self::ROWS_PER_PAGE) else {
             panic!("{}", Self::TOO_SMALL)
@@ -64,14 +66,19 @@ where
         u32::try_from(rows).unwrap_or(u32::MAX)
     }
 
-    /// The longest change: a device is gone, its user's counts and the summary's with it.
-    pub(super) const CHANGE_LEN: usize =
-        (2 + TOTALS_LEN).saturating_add(D::MAX_LEN).saturating_add(user_len::<U>());
+    /// The longest change: a device is retired, or is back from that, so that its user's counts and
+    /// the totals change with it; or it displaces a tombstone.
+    pub(super) const CHANGE_LEN: usize = {
+        let (retired, displaced) =
+            (user_len::<U>().saturating_add(TOTALS_LEN), forgotten_len::<D>());
+        let more = if retired > displaced { retired } else { displaced };
+        device_len::<D, U>().saturating_add(more)
+    };
 
     /// The longest entry for a row.
     const ROW_LEN: u64 = {
-        let (event, user) = (event_len::<D, U>(), user_len::<U>());
-        (if event > user { event } else { user }) as u64
+        let (device, user) = (device_len::<D, U>(), user_len::<U>());
+        (if device > user { device } else { user }) as u64
     };
 
     /// Bytes of a page for records besides its header, the commit record and a seal.

@@ -137,7 +137,7 @@ impl<'t, D, U> Entry<&'t D, &'t U> {
 }
 
 impl Kept {
-    fn of(record: &UserRecord) -> Option<Self> {
+    pub(super) fn of(record: &UserRecord) -> Option<Self> {
         record.is_kept().then(|| Self::all_of(record))
     }
 
@@ -317,7 +317,7 @@ where
         }
     }
 
-    fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         Totals::of(&Plan::none(self, Effect::Unknown))
     }
 
@@ -434,7 +434,7 @@ where
         Ok(())
     }
 
-    fn drop_unkept_users(&mut self) {
+    pub(super) fn drop_unkept_users(&mut self) {
         for number in 0..USERS {
             let Some(row) = RowId::from_number(number as u16) else { return };
             if self.users.get(row).is_some_and(|(_, user)| !user.keeps_row()) {
