@@ -6,14 +6,16 @@
 //! any moment.
 //!
 //! ```
-//! use runtally::{Event, RunState, Tally};
+//! use runtally::{Effect, Event, RunState, Tally};
 //!
 //! // A static one lies in .bss: an empty tally is all zero bytes.
 //! let mut tally: Tally<u16, u16, 512, 64> = Tally::new();
 //!
 //! let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30:00Z".parse()? };
-//! tally.apply(&event)?;
-//! tally.apply(&Event { state: RunState::Success, at: "2026-11-21T09:45:00Z".parse()?, ..event })?;
+//! assert_eq!(tally.apply(&event)?, Effect::Applied { before: None });
+//! let later = Event { state: RunState::Success, at: "2026-11-21T09:45:00Z".parse()?, ..event };
+//! assert_eq!(tally.apply(&later)?, Effect::Applied { before: Some(RunState::Fail) });
+//! assert_eq!(tally.apply(&event)?, Effect::Stale);
 //!
 //! assert_eq!(tally.summary().devices[RunState::Fail], 0);
 //! assert_eq!(tally.summary().devices[RunState::Success], 1);
@@ -76,13 +78,20 @@
     )
 )]
 
-#[cfg(any(test, feature = "std"))]
+// Strategies make texts and lists of any length.
+#[cfg(any(test, feature = "arbitrary", feature = "proptest"))]
 extern crate std;
 
 /// The README's examples, run as tests.
 #[cfg(all(doctest, feature = "graph"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The crate whose types name texts here, such as `graph::Name`.
+pub use heapless;
+/// The crate whose `Uuid` names devices on Graph's wire.
+#[cfg(feature = "graph")]
+pub use uuid;
 
 mod codec;
 mod counts;

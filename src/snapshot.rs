@@ -43,7 +43,7 @@ use core::hash::Hash;
 
 use crate::codec::{self, Key, Writer, take};
 use crate::sentence::sentence;
-use crate::{Change, Entry, Refusal, Tally};
+use crate::{Refusal, Tally};
 
 const MAGIC: [u8; 3] = *b"RTS";
 
@@ -277,38 +277,17 @@ impl SnapshotReader {
             return Err(SnapshotError::Number { expected: self.next, found: number });
         }
         let mut rest = entries;
-        while let Some((entry, left)) = codec::read(rest) {
-            self.take(tally, entry)?;
+        while let Some((entry, left)) = &codec::read(rest) {
+            if self.absorbs {
+                tally.absorb_entry(entry)?;
+            } else {
+                tally.restore(entry)?;
+            }
             rest = left;
         }
         self.next = self.next.wrapping_add(1);
         self.is_complete = is_last;
         Ok(end.saturating_add(CHECKSUM_LEN))
-    }
-
-    fn take<D, U, const DEVICES: usize, const USERS: usize>(
-        self,
-        tally: &mut Tally<D, U, DEVICES, USERS>,
-        entry: Entry<D, U>,
-    ) -> Result<(), Refusal>
-    where
-        D: Clone + Eq + Hash,
-        U: Clone + Ord + Hash,
-    {
-        if !self.absorbs {
-            return tally.restore(&entry);
-        }
-        let _ = match entry {
-            Entry::Device(event) | Entry::Retired { event, .. } => tally.apply(&event)?,
-            Entry::Removed { device, at } => tally.commit(&Change::Remove { device, at })?,
-            Entry::User { .. } => return Ok(()),
-            Entry::Totals(totals) => {
-                tally.absorb_last_run(totals.last_run);
-                let Some(at) = totals.run_from else { return Ok(()) };
-                tally.commit(&Change::RunFrom(at))?
-            }
-        };
-        Ok(())
     }
 }
 

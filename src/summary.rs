@@ -45,8 +45,13 @@ impl Summary {
 
     /// The summary of two shards: their counts added up, the later of their last runs.
     ///
-    /// That is the summary of both together if no user has devices in both: partition by user,
-    /// and by device where there is no user.
+    /// Device counts and the last run are exact if every device reports to one shard only. User
+    /// counts are exact if, on top of that, no user ever has devices in two shards.
+    ///
+    /// Partitioning by user alone gives neither: a device that changes hands then reports to another
+    /// shard, and goes on counting in the former user's. Partition by device, and count users in a
+    /// second stage partitioned by user; or let gateways [`absorb`](crate::Tally::absorb) each
+    /// other.
     ///
     /// # Errors
     ///

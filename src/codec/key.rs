@@ -104,6 +104,6 @@ impl Key for crate::graph::Upn {
     fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         let (&len, rest) = bytes.split_first()?;
         let name = core::str::from_utf8(rest.get(..len.into())?).ok()?;
-        Some((name.try_into().ok()?, 1usize.saturating_add(name.len())))
+        Some((Self::stored(name)?, 1usize.saturating_add(name.len())))
     }
 }

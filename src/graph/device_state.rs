@@ -110,6 +110,15 @@ impl<'a> DeviceState<'a> {
     ///     "configurationState at byte 22: \
     ///      expected unknown, success, fail, scriptError, pending or notApplicable"
     /// );
+    ///
+    /// // A name that is too long is cut.
+    /// let json = format!(
+    ///     r#"{{"id":"74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974","deviceName":"{}",
+    ///         "configurationState":"fail","lastStateUpdateDateTime":"2026-11-21T09:30:00Z"}}"#,
+    ///     "dock ".repeat(100),
+    /// );
+    /// assert_eq!(DeviceState::decode(json.as_bytes())?.device_name.unwrap().len(), 255);
+    /// # Ok::<(), runtally::graph::Error>(())
     /// ```
     pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
         let mut state = Self::EMPTY;

@@ -137,7 +137,7 @@ macro_rules! resource {
         impl<$($a)?> $name<$($a)?> {
             /// Reads a document that gives every property that is required, into
             /// [`EMPTY`](Self::EMPTY).
-            pub(super) fn read(&mut self, json: &$($a)? [u8]) -> Result<(), Error> {
+            pub(crate) fn read(&mut self, json: &$($a)? [u8]) -> Result<(), Error> {
                 super::resource::read(json, &SHAPE, self, true)
             }
         }
@@ -169,12 +169,12 @@ macro_rules! resource {
 
         impl<$($a)?> $update<$($a)?> {
             /// Reads what a document gives, into [`EMPTY`](Self::EMPTY).
-            pub(super) fn read(&mut self, json: &$($a)? [u8]) -> Result<(), Error> {
+            pub(crate) fn read(&mut self, json: &$($a)? [u8]) -> Result<(), Error> {
                 super::resource::read(json, &SHAPE, self, false)
             }
 
             /// The whole resource, or the first required property that is missing.
-            fn whole(self) -> Result<$name<$($a)?>, Error> {
+            fn whole(&self) -> Result<$name<$($a)?>, Error> {
                 Ok($name {
                     $($member: super::property::Update::complete(
                         self.$member,
@@ -248,7 +248,7 @@ macro_rules! resource {
 
             impl<$($a)?> $name<$($a)?> {
                 /// Nothing read yet.
-                pub(super) const EMPTY: Self = Self { $($member: <$kind as Read<'_>>::EMPTY,)+ };
+                pub(crate) const EMPTY: Self = Self { $($member: <$kind as Read<'_>>::EMPTY,)+ };
             }
 
             impl<$($a,)? 'json $(: $a)?> super::resource::Fill<'json> for $name<$($a)?> {

@@ -76,6 +76,13 @@ impl Upn {
         self
     }
 
+    /// The UPN that is stored as `name`; none if it cannot be one.
+    pub(crate) fn stored(name: &str) -> Option<Self> {
+        let mut upn = Self(heapless::String::new());
+        upn.0.push_str(name).ok()?;
+        (!name.is_empty()).then_some(upn)
+    }
+
     /// The UPN that `text` is, folded; none if it is empty.
     pub(super) fn fold(text: Text<'_, { Self::MAX_LEN }>) -> Option<Self> {
         let mut folded = Self(text.copied().ok()?);

@@ -140,7 +140,7 @@ impl<'a> UserStateUpdate<'a> {
     /// let error = UserStateUpdate::default().complete().unwrap_err();
     /// assert_eq!(error.property, Some("upn"));
     /// ```
-    pub fn complete(self) -> Result<UserState<'a>, Error> {
+    pub fn complete(&self) -> Result<UserState<'a>, Error> {
         self.whole()
     }
 }

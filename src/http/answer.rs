@@ -1,14 +1,15 @@
 //! An answer being written.
 
+use super::Response;
 use super::cursor::Cursor;
 use super::problem::Problem;
-use super::{Reply, Response};
 use crate::store::StoreChange;
 
 /// An answer being written.
-pub(super) struct Answer<'b, 'r> {
+pub(super) struct Answer<'a, 'b, 'r> {
     pub(super) body: Cursor<'b>,
-    pub(super) change: Option<StoreChange<'r>>,
+    /// The change that the request asks for; borrowed, because it is too large to be moved.
+    pub(super) change: &'a mut Option<StoreChange<'r>>,
     status: u16,
     content_type: Option<&'static str>,
     allow: Option<&'static str>,
@@ -20,10 +21,10 @@ pub(super) struct Refused;
 
 const JSON: Option<&str> = Some("application/json");
 
-impl<'b, 'r> Answer<'b, 'r> {
-    pub(super) fn new(buffer: &'b mut [u8]) -> Self {
+impl<'a, 'b, 'r> Answer<'a, 'b, 'r> {
+    pub(super) fn new(buffer: &'b mut [u8], change: &'a mut Option<StoreChange<'r>>) -> Self {
         let body = Cursor::new(buffer);
-        Self { body, change: None, status: 200, content_type: JSON, allow: None }
+        Self { body, change, status: 200, content_type: JSON, allow: None }
     }
 
     /// Makes the answer a refusal.
@@ -34,7 +35,10 @@ impl<'b, 'r> Answer<'b, 'r> {
         self.status = problem.status();
         self.content_type = JSON;
         self.allow = problem.allow();
-        self.change = None;
+        // A report of a removed device still moves the last run.
+        if !matches!(problem, Problem::Removed(_)) {
+            *self.change = None;
+        }
         Refused
     }
 
@@ -67,11 +71,12 @@ impl<'b, 'r> Answer<'b, 'r> {
         }
     }
 
-    pub(super) fn finish(self) -> Reply<'b, 'r> {
-        let Self { body, change, status, content_type, allow } = self;
+    /// What to send.
+    pub(super) fn response(self) -> Response<'b> {
+        let Self { body, status, content_type, allow, .. } = self;
         // A buffer too short for the problem leaves the status alone to tell.
         let body = body.finish().unwrap_or_default();
         let content_type = content_type.filter(|_| !body.is_empty());
-        Reply { response: Response { status, content_type, allow, body }, change }
+        Response { status, content_type, allow, body }
     }
 }

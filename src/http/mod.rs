@@ -1,9 +1,10 @@
 //! Requests: what a Graph client asks over HTTP, answered by a pure function.
 //!
-//! There is no socket and no thread in here. The HTTP server of your choice takes a request apart,
-//! calls [`Store::answer`](crate::store::Store::answer), makes the change durable that comes with
-//! the answer, [commits](crate::store::Store::commit) it, and sends the answer. Where nothing is
-//! durable, [`Store::handle`](crate::store::Store::handle) does both.
+//! There is no socket and no thread here. Your HTTP server parses a request and calls
+//! [`Store::answer`](crate::store::Store::answer). If the reply has a change, make it durable,
+//! [commit](crate::store::Store::commit) it, then send the response; commit nothing else in
+//! between, because the response shows what the change makes of the store as it is. If nothing has
+//! to be durable, [`Store::handle`](crate::store::Store::handle) answers and commits.
 //!
 //! ```
 //! use runtally::http::{Request, Settings};
@@ -87,14 +88,22 @@
 //! | 403 | a reading token on a write |
 //! | 404 | no such path, configuration, script, device or user |
 //! | 405 | the path does not allow the method; `Allow` lists those it does |
-//! | 409 | it exists already, the device was removed later, or the counts held here do not allow it |
+//! | 409 | it exists already, the device was removed at that time or later, or the counts held here do not allow it |
 //! | 413 | the answer would not fit the buffer; nothing was changed |
 //! | 415 | a body that is not `application/json` |
 //! | 507 | no row for another device or user, or no room for another configuration |
 //!
-//! After an error, every count is what it was.
+//! After an error, every count is what it was. Even so, the report of a removed device may move the
+//! last run, and then its 409 comes with a change.
+//!
+//! # Clocks
+//!
+//! With a [`Clock`] in the settings, an event is stamped when it is received: a device that reports
+//! 1970 after a reboot, or 9999, gets the time now. What is answered, kept and listed is the stamped
+//! event. Without a clock, times are taken as they are, and a removal is as of the recorded report.
 
 mod answer;
+mod configuration;
 mod cursor;
 mod list;
 mod problem;
@@ -103,6 +112,7 @@ mod resources;
 mod respond;
 mod route;
 mod rows;
+mod script;
 mod settings;
 mod uri;
 mod write;

@@ -26,11 +26,12 @@ pub(super) enum Problem {
     },
     MediaType,
     Document(Error),
-    /// The body's id or name is not the one of the path or of what is named.
+    /// The body's id or name is not that of the resource.
     Mismatch {
         property: &'static str,
     },
-    Declared(Thing),
+    SummaryExists,
+    UserExists(Kind),
     Refused(Refusal),
     /// A report of a device that was removed later, or at the same time.
     Removed(DateTime),
@@ -50,7 +51,6 @@ pub(super) enum Thing {
     Rollout(Kind),
     Device,
     User,
-    Summary,
 }
 
 impl Problem {
@@ -68,7 +68,7 @@ impl Problem {
             Self::Method { .. } => 405,
             Self::Refused(Refusal::DevicesFull { .. } | Refusal::UsersFull { .. })
             | Self::StoreFull(_) => 507,
-            Self::Declared(_) | Self::Removed(_) | Self::Refused(_) => 409,
+            Self::SummaryExists | Self::UserExists(_) | Self::Removed(_) | Self::Refused(_) => 409,
             Self::AnswerTooLong => 413,
             Self::MediaType => 415,
         }
@@ -83,7 +83,7 @@ impl Problem {
             404 => "itemNotFound",
             405 => "methodNotAllowed",
             409 => match self {
-                Self::Declared(_) => "nameAlreadyExists",
+                Self::SummaryExists | Self::UserExists(_) => "nameAlreadyExists",
                 _ => "conflict",
             },
             413 => "responseTooLarge",
@@ -124,7 +124,7 @@ impl fmt::Display for Problem {
             Self::NotAGuid => {
                 "an id in the path must be a GUID such as 74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974"
             }
-            Self::NotEncoded => "path and query must be percent-encoded",
+            Self::NotEncoded => "the path and the query must be percent-encoded",
             Self::NotFound(thing, id) => {
                 sentence!(f, "no {} has the id ", thing.name())?;
                 return id.hyphenated().fmt(f);
@@ -135,21 +135,19 @@ impl fmt::Display for Problem {
             Self::MediaType => "send the body with Content-Type: application/json",
             Self::Document(error) => return error.fmt(f),
             Self::Mismatch { property } => {
-                return sentence!(
-                    f,
-                    "{} must be the one named by the path, or be left out",
-                    *property
-                );
+                return sentence!(f, "{} must match the resource, or be left out", *property);
             }
-            Self::Declared(thing) => {
-                return sentence!(f, "the {} exists already; change it with PATCH", thing.name());
+            Self::SummaryExists => "the summary exists already; change it with PATCH",
+            Self::UserExists(Kind::Configuration) => {
+                "the user exists already; change it with PATCH"
             }
+            Self::UserExists(Kind::Script) => "the user exists already; DELETE it first",
             Self::Refused(refusal) => return refusal.fmt(f),
             Self::Removed(at) => {
                 let at = at.text();
                 return sentence!(
                     f,
-                    "the device was removed as of {}; only a later report makes it known again",
+                    "the device was removed at {}; only a later report brings it back",
                     at.as_str()
                 );
             }
@@ -162,7 +160,7 @@ impl fmt::Display for Problem {
                     *name
                 );
             }
-            Self::AnswerTooLong => "the answer does not fit its buffer",
+            Self::AnswerTooLong => "the answer does not fit the buffer",
         })
     }
 }
@@ -173,7 +171,6 @@ impl Thing {
             Self::Rollout(kind) => kind.name(),
             Self::Device => "device",
             Self::User => "user",
-            Self::Summary => "summary",
         }
     }
 }

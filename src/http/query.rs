@@ -42,8 +42,7 @@ impl Query {
             match option {
                 Name::Select => {
                     let select = select(value, shape);
-                    options.select =
-                        select.ok_or(wrong("must list names of the resource's properties"))?;
+                    options.select = select.ok_or(wrong("must list properties of the resource"))?;
                 }
                 Name::Top => options.top = Some(rows()?),
                 Name::Skip => options.skip = rows()?,
@@ -55,8 +54,7 @@ impl Query {
                 }
                 Name::SkipToken => {
                     let token = value.number().and_then(|number| number.try_into().ok());
-                    options.from =
-                        token.ok_or(wrong("must be the one of a link to a next page"))?;
+                    options.from = token.ok_or(wrong("must come from an @odata.nextLink"))?;
                 }
             }
         }

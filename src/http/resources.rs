@@ -1,113 +1,78 @@
-//! A roll-out's rows and totals as the resources of its kind.
+//! What differs between configurations and scripts: their resources on the wire.
 
 use uuid::Uuid;
 
+use super::Settings;
+use super::answer::{Answer, Refused};
 use super::cursor::Cursor;
+use crate::graph::Upn;
 use crate::graph::shape::{Select, Shape};
-use crate::graph::{
-    DeviceState, RunSummary, ScriptDeviceState, ScriptRunSummary, ScriptUserState, Text, Upn,
-    UserState, device_state, run_summary, script_device_state, script_run_summary,
-    script_user_state, summary_id, user_state, user_state_id,
-};
-use crate::store::{Kind, Rollout, error_count};
-use crate::{Event, RunState, Summary, UserRow};
+use crate::store::Rollout;
+use crate::{Event, RunState, UserRow};
+
+/// The resources of one kind of roll-out.
+///
+/// What reads a body makes the change it asks for the answer's; whether the tally takes that is
+/// asked afterwards, when the stack that reading took is free again.
+pub(super) trait Resources<const DEVICES: usize, const USERS: usize> {
+    fn shapes(&self) -> Shapes;
+
+    fn write_summary(
+        &self,
+        rollout: &Rollout<'_, DEVICES, USERS>,
+        select: Select,
+        body: &mut Cursor<'_>,
+    );
+
+    /// `state` is the one that the device counts in.
+    fn write_device(
+        &self,
+        recorded: &Event<&Uuid, &Upn>,
+        state: RunState,
+        select: Select,
+        body: &mut Cursor<'_>,
+    );
+
+    fn write_user(
+        &self,
+        rollout: &Rollout<'_, DEVICES, USERS>,
+        user: &UserRow<'_, Upn>,
+        select: Select,
+        body: &mut Cursor<'_>,
+    );
+
+    /// Reads totals; gives the status of the answer.
+    fn declare_summary(
+        &self,
+        rollout: &Rollout<'_, DEVICES, USERS>,
+        body: &[u8],
+        creates: bool,
+        answer: &mut Answer<'_, '_, '_>,
+    ) -> Result<u16, Refused>;
+
+    /// Reads a user's totals. `known` is the number of the row of the user that the path names.
+    fn declare_user<'r>(
+        &self,
+        rollout: &Rollout<'_, DEVICES, USERS>,
+        known: Option<u16>,
+        body: &'r [u8],
+        answer: &mut Answer<'_, '_, 'r>,
+    ) -> Result<(), Refused>;
+
+    /// Reads an event; gives its device. `user` is the one that the path names.
+    fn report(
+        &self,
+        rollout: &Rollout<'_, DEVICES, USERS>,
+        user: Option<&Upn>,
+        body: &[u8],
+        settings: &Settings<'_>,
+        answer: &mut Answer<'_, '_, '_>,
+    ) -> Result<Uuid, Refused>;
+}
 
 /// What the summary, the devices and the users of a roll-out look like on the wire.
 pub(super) struct Shapes {
     pub(super) summary: &'static Shape,
     pub(super) device: &'static Shape,
     pub(super) user: &'static Shape,
-}
-
-pub(super) const fn shapes(kind: Kind) -> Shapes {
-    match kind {
-        Kind::Configuration => Shapes {
-            summary: &run_summary::SHAPE,
-            device: &device_state::SHAPE,
-            user: &user_state::SHAPE,
-        },
-        Kind::Script => Shapes {
-            summary: &script_run_summary::SHAPE,
-            device: &script_device_state::SHAPE,
-            user: &script_user_state::SHAPE,
-        },
-    }
-}
-
-#[inline(never)]
-pub(super) fn write_summary<const DEVICES: usize, const USERS: usize>(
-    rollout: &Rollout<'_, DEVICES, USERS>,
-    select: Select,
-    body: &mut Cursor<'_>,
-) {
-    let (id, summary) = (summary_id(&rollout.id().id), rollout.tally().summary());
-    match rollout.id().kind {
-        Kind::Configuration => {
-            body.resource(&RunSummary { id: Some(id), summary: *summary }, select);
-        }
-        Kind::Script => {
-            let Summary { devices, users, .. } = summary;
-            let summary = ScriptRunSummary {
-                id: Some(id),
-                success_devices: devices[RunState::Success],
-                error_devices: error_count(devices),
-                success_users: users[RunState::Success],
-                error_users: error_count(users),
-            };
-            body.resource(&summary, select);
-        }
-    }
-}
-
-/// A device with the state it counts in.
-#[inline(never)]
-pub(super) fn write_device<const DEVICES: usize, const USERS: usize>(
-    rollout: &Rollout<'_, DEVICES, USERS>,
-    recorded: &Event<&Uuid, &Upn>,
-    select: Select,
-    body: &mut Cursor<'_>,
-) {
-    let state = rollout.tally().counted(recorded);
-    let (device, at) = (*recorded.device, recorded.at);
-    match rollout.id().kind {
-        Kind::Configuration => {
-            body.resource(&DeviceState::row(device, recorded.user, state, at), select);
-        }
-        Kind::Script => body.resource(&ScriptDeviceState::row(device, state, at), select),
-    }
-}
-
-#[inline(never)]
-pub(super) fn write_user<const DEVICES: usize, const USERS: usize>(
-    rollout: &Rollout<'_, DEVICES, USERS>,
-    user: &UserRow<'_, Upn>,
-    select: Select,
-    body: &mut Cursor<'_>,
-) {
-    let (id, devices) = (user_state_id(&rollout.id().id, user.user), user.reported());
-    match rollout.id().kind {
-        Kind::Configuration => {
-            let names = rollout.names(user.user);
-            // A row has devices, or it was declared; either brings a last update.
-            let Some(last_update) = user.last_update else { return };
-            let state = UserState {
-                id: Some(id),
-                upn: user.user.into(),
-                email: names.email.as_ref().map(Text::from),
-                name: names.name.as_ref().map(Text::from),
-                last_update,
-                devices,
-            };
-            body.resource(&state, select);
-        }
-        Kind::Script => {
-            let state = ScriptUserState {
-                id: Some(id),
-                success_devices: devices[RunState::Success],
-                error_devices: error_count(&devices),
-                upn: user.user.clone(),
-            };
-            body.resource(&state, select);
-        }
-    }
 }

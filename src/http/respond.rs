@@ -5,17 +5,20 @@ use core::iter;
 use uuid::Uuid;
 
 use super::answer::{Answer, Refused};
+use super::configuration::Configuration;
 use super::list::Page;
 use super::problem::{Problem, Thing};
 use super::query::Query;
+use super::resources::Resources;
 use super::route::{Method, Pick, Route, Target};
 use super::rows::{DeviceRows, Rows, UserRows};
+use super::script::Script;
 use super::settings::token;
 use super::uri::{halves, next_part};
-use super::{Access, Reply, Request, Response, Settings, resources, write};
+use super::{Access, Reply, Request, Response, Settings, configuration, write};
 use crate::DeviceHandle;
 use crate::graph::{Upn, user_state_id};
-use crate::store::{Rollout, Store};
+use crate::store::{Kind, Rollout, Store};
 
 impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, const USERS: usize>
     Store<CONFIGURATIONS, SCRIPTS, DEVICES, USERS>
@@ -51,10 +54,11 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         settings: &Settings<'_>,
         buffer: &'b mut [u8],
     ) -> Reply<'b, 'r> {
-        let mut answer = Answer::new(buffer);
+        let mut change = None;
+        let mut answer = Answer::new(buffer, &mut change);
         // A refusal is an answer, too.
         let _ = self.try_answer(request, settings, &mut answer);
-        answer.finish()
+        Reply { response: answer.response(), change }
     }
 
     /// Answers a request and commits what it changes: for those who keep nothing durable.
@@ -74,29 +78,40 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         settings: &Settings<'_>,
         buffer: &'b mut [u8],
     ) -> Response<'b> {
-        let Reply { response, change } = self.answer(request, settings, buffer);
-        match change.map(|change| self.commit(&change)) {
+        let mut change = None;
+        let mut answer = Answer::new(buffer, &mut change);
+        let _ = self.try_answer(request, settings, &mut answer);
+        let response = answer.response();
+        match change.as_ref().map(|change| self.commit(change)) {
             None | Some(Ok(_)) => response,
             // What the store checked a moment ago it does not refuse.
             Some(Err(_)) => Response { status: 409, content_type: None, allow: None, body: b"" },
         }
     }
 
+    #[inline(never)]
     fn try_answer<'r>(
         &self,
         request: &Request<'r>,
         settings: &Settings<'_>,
-        answer: &mut Answer<'_, 'r>,
+        answer: &mut Answer<'_, '_, 'r>,
     ) -> Result<(), Refused> {
         let (route, method) = admit(request, settings, answer)?;
+        // Where there is room for one kind only, nothing of the other is linked.
+        let resources: &dyn Resources<DEVICES, USERS> = match route.rollout.kind {
+            Kind::Script if SCRIPTS > 0 => &Script,
+            _ => &Configuration,
+        };
         match self.get(route.rollout) {
-            Some(rollout) => respond(&rollout, &route, method, request, settings, answer),
+            Some(rollout) => {
+                respond(resources, &rollout, &route, method, request, settings, answer)
+            }
             // Creating its summary makes a configuration known.
             None if matches!((method, route.target), (Method::Post, Target::Summary)) => {
                 if let Err(full) = self.check_room(route.rollout.kind) {
                     return Err(answer.refuse(&Problem::StoreFull(full)));
                 }
-                write::create_summary(route.rollout, request.body, answer)
+                configuration::create_summary(route.rollout, request.body, answer)
             }
             None => {
                 let thing = Thing::Rollout(route.rollout.kind);
@@ -107,29 +122,35 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
 }
 
 fn respond<'r, const DEVICES: usize, const USERS: usize>(
+    resources: &dyn Resources<DEVICES, USERS>,
     rollout: &Rollout<'_, DEVICES, USERS>,
     route: &Route,
     method: Method,
     request: &Request<'r>,
     settings: &Settings<'_>,
-    answer: &mut Answer<'_, 'r>,
+    answer: &mut Answer<'_, '_, 'r>,
 ) -> Result<(), Refused> {
     let body = request.body;
     match (method, route.target) {
-        (Method::Get, _) => get(rollout, route, request, settings, answer),
-        (Method::Post, Target::Summary) => write::declare_summary(rollout, body, true, answer),
-        (Method::Patch, Target::Summary) => write::declare_summary(rollout, body, false, answer),
-        (Method::Post, Target::SummaryRef) => write::declare_script_summary(rollout, body, answer),
-        (Method::Post, Target::Users(_)) => write::declare_user(rollout, None, body, answer),
+        (Method::Get, _) => get(resources, rollout, route, request, settings, answer),
+        (Method::Post, Target::Summary | Target::SummaryRef) => {
+            write::declare_summary(resources, rollout, body, true, answer)
+        }
+        (Method::Patch, Target::Summary) => {
+            write::declare_summary(resources, rollout, body, false, answer)
+        }
+        (Method::Post, Target::Users(_)) => {
+            write::declare_user(resources, rollout, None, body, answer)
+        }
         (Method::Patch, Target::Users(Pick::One(user))) => {
             let row = user_of(rollout, user, answer)?.0;
-            write::declare_user(rollout, Some(row), body, answer)
+            write::declare_user(resources, rollout, Some(row), body, answer)
         }
         (Method::Post, Target::UserDevices(user, _)) => {
             let user = user_of(rollout, user, answer)?.1;
-            write::report(rollout, Some(user), body, settings, answer)
+            write::report(resources, rollout, Some(user), body, settings, answer)
         }
-        (Method::Post, _) => write::report(rollout, None, body, settings, answer),
+        (Method::Post, _) => write::report(resources, rollout, None, body, settings, answer),
         (Method::Delete, Target::Users(Pick::One(user))) => {
             let user = user_of(rollout, user, answer)?.1;
             write::undeclare_user(rollout, user, answer)
@@ -143,20 +164,21 @@ fn respond<'r, const DEVICES: usize, const USERS: usize>(
 
 #[inline(never)]
 fn get<const DEVICES: usize, const USERS: usize>(
+    resources: &dyn Resources<DEVICES, USERS>,
     rollout: &Rollout<'_, DEVICES, USERS>,
     route: &Route,
     request: &Request<'_>,
     settings: &Settings<'_>,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
-    let shapes = resources::shapes(rollout.id().kind);
+    let shapes = resources.shapes();
     let (shape, pick, user) = match route.target {
         Target::Summary | Target::SummaryRef => {
             let select = Query::parse(request.query, shapes.summary, false);
             let select = select.map_err(|problem| answer.refuse(&problem))?.select;
             let (before, after) = if settings.bare { ("", "") } else { ("{\"value\":", "}") };
             answer.body.raw(before);
-            resources::write_summary(rollout, select, &mut answer.body);
+            resources.write_summary(rollout, select, &mut answer.body);
             answer.body.raw(after);
             return answer.fits();
         }
@@ -169,8 +191,8 @@ fn get<const DEVICES: usize, const USERS: usize>(
     let is_list = !matches!(pick, Pick::One(_));
     let query = Query::parse(request.query, shape, is_list);
     let query = query.map_err(|problem| answer.refuse(&problem))?;
-    let devices = DeviceRows { rollout, user, select: query.select };
-    let users = UserRows { rollout, select: query.select };
+    let devices = DeviceRows { resources, rollout, user, select: query.select };
+    let users = UserRows { resources, rollout, select: query.select };
     let is_users = matches!(route.target, Target::Users(_));
     let rows: &dyn Rows = if is_users { &users } else { &devices };
     match pick {
@@ -200,7 +222,7 @@ fn get<const DEVICES: usize, const USERS: usize>(
 fn user_of<'s, const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'s, DEVICES, USERS>,
     id: Uuid,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(u16, &'s Upn), Refused> {
     let space = rollout.id().id;
     let mut users = rollout.tally().user_keys_from(0);
@@ -214,7 +236,7 @@ fn user_of<'s, const DEVICES: usize, const USERS: usize>(
 fn admit(
     request: &Request<'_>,
     settings: &Settings<'_>,
-    answer: &mut Answer<'_, '_>,
+    answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(Route, Method), Refused> {
     let Some(access) = settings.access(request.authorization) else {
         let is_token = token(request.authorization).is_some();

@@ -1,7 +1,7 @@
 //! The rows behind the counts, as lists ask for them.
 
 use super::cursor::Cursor;
-use super::resources;
+use super::resources::Resources;
 use crate::Event;
 use crate::graph::Upn;
 use crate::graph::shape::Select;
@@ -19,6 +19,7 @@ pub(super) trait Rows {
 }
 
 pub(super) struct UserRows<'r, 's, const DEVICES: usize, const USERS: usize> {
+    pub(super) resources: &'r dyn Resources<DEVICES, USERS>,
     pub(super) rollout: &'r Rollout<'s, DEVICES, USERS>,
     pub(super) select: Select,
 }
@@ -34,13 +35,14 @@ impl<const DEVICES: usize, const USERS: usize> Rows for UserRows<'_, '_, DEVICES
 
     fn write(&self, number: u16, body: &mut Cursor<'_>) {
         if let Some((_, user)) = self.rollout.tally().users_from(number).next() {
-            resources::write_user(self.rollout, &user, self.select, body);
+            self.resources.write_user(self.rollout, &user, self.select, body);
         }
     }
 }
 
 /// All devices, or those of one user.
 pub(super) struct DeviceRows<'r, 's, const DEVICES: usize, const USERS: usize> {
+    pub(super) resources: &'r dyn Resources<DEVICES, USERS>,
     pub(super) rollout: &'r Rollout<'s, DEVICES, USERS>,
     pub(super) user: Option<&'r Upn>,
     pub(super) select: Select,
@@ -62,7 +64,8 @@ impl<const DEVICES: usize, const USERS: usize> Rows for DeviceRows<'_, '_, DEVIC
 
     fn write(&self, number: u16, body: &mut Cursor<'_>) {
         if let Some((_, device)) = self.rollout.tally().devices_from(number).next() {
-            resources::write_device(self.rollout, &device, self.select, body);
+            let state = self.rollout.tally().counted(&device);
+            self.resources.write_device(&device, state, self.select, body);
         }
     }
 }

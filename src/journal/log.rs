@@ -8,7 +8,7 @@ use super::flash::{header_len, page_of, record_len};
 use super::page::{Before, Header, Kind};
 use super::{Error, Journal};
 use crate::codec::Key;
-use crate::{Change, Effect, Entry, Kept};
+use crate::{Change, Effect, Entry, Event, Kept};
 
 /// The newest page that counts.
 #[derive(Clone, Copy)]
@@ -44,6 +44,8 @@ pub(super) enum Body<'c, D, U> {
 #[derive(Clone, Copy)]
 struct Plan {
     effect: Effect,
+    /// An entry of the device is among them.
+    device: bool,
     /// The row of the user whose entry is among them, if there is one before the change.
     user: Option<u16>,
 }
@@ -64,7 +66,8 @@ where
         let page = self.write_body(&Body::Change(change)).await?;
         let effect = self.tally.commit(change)?;
         self.live = live;
-        let row = device_of(change).and_then(|device| self.tally.row(device));
+        let device = device_of(change).filter(|_| plan.device);
+        let row = device.and_then(|device| self.tally.row(device));
         self.memory.locations.set_device(row, page);
         let declared = match change {
             Change::DeclareUser { user, .. } => self.tally.user_row(user),
@@ -78,23 +81,35 @@ where
     fn encode(&mut self, body: &Body<'_, D, U>) -> Result<Plan, Error<F::Error>> {
         let record = &mut self.memory.record;
         record.clear();
-        let mut plan = Plan { effect: Effect::Unknown, user: None };
+        let mut plan = Plan { effect: Effect::Unknown, device: false, user: None };
         let is_made = match body {
             Body::Forgotten(device) => record.add_forgotten(*device),
             Body::Change(change) => {
+                let unlinked = self.tally.unlinked_by(change)?;
                 let (effect, mut entries) = self.tally.entries_after(change)?;
                 plan.effect = effect;
-                entries.try_for_each(|entry| {
-                    if let Entry::User { user, .. } = &entry {
-                        plan.user = self.tally.user_row(*user);
-                    }
-                    if let Entry::Device(_) | Entry::Removed { .. } = &entry
-                        && let Some(device) = device_of(change)
-                        && let Some(device) = self.tally.displaced_by(device)
-                    {
-                        record.add_forgotten(device)?;
-                    }
-                    record.add(&entry)
+                let is_made = unlinked.map_or(Some(()), |user| record.add_unlinked(user));
+                is_made.and_then(|()| {
+                    entries.try_for_each(|entry| match &entry {
+                        // It says so already.
+                        Entry::User { user, .. } if Some(*user) == unlinked => Some(()),
+                        Entry::User { user, .. } => {
+                            plan.user = self.tally.user_row(*user);
+                            record.add(&entry)
+                        }
+                        Entry::Device(Event { device, .. }) | Entry::Removed { device, .. } => {
+                            if let Some(displaced) = self.tally.displaced_by(*device) {
+                                record.add_forgotten(displaced)?;
+                            }
+                            plan.device = true;
+                            record.add(&entry)
+                        }
+                        Entry::Retired { .. } => {
+                            plan.device = true;
+                            record.add(&entry)
+                        }
+                        Entry::Totals(_) => record.add(&entry),
+                    })
                 })
             }
         };

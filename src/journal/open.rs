@@ -10,7 +10,7 @@ use super::page::{Before, Header, Kind, Layout};
 use super::record::{Read, Record, is_sound, read};
 use super::{Error, Journal, Locations, Recovered};
 use crate::codec::Key;
-use crate::{Entry, Refusal, Summary, Tally, Totals};
+use crate::{Entry, Kept, Refusal, Summary, Tally, Totals};
 
 impl<F, D, U, const DEVICES: usize, const USERS: usize> Journal<'_, F, D, U, DEVICES, USERS>
 where
@@ -344,6 +344,12 @@ where
                 self.tally.forget(device);
                 return Ok(());
             }
+            Read::Unlinked(user) => {
+                let kept = Kept::default();
+                self.tally.restore(&Entry::User { user: user.clone(), kept })?;
+                self.tally.unlink(user);
+                return Ok(());
+            }
             // What is carried goes in last: on the way there, rows may stand in other states than the
             // sum was made for.
             Read::Entry(Entry::Totals(totals)) => {
@@ -352,7 +358,7 @@ where
             }
             Read::Entry(entry) => entry,
         };
-        self.tally.replay(entry)?;
+        self.tally.restore(entry)?;
         let device = match entry {
             Entry::Device(event) => {
                 let mut summary = Summary { last_run: self.totals.last_run, ..Summary::ZERO };

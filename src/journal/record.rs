@@ -3,6 +3,7 @@
 //! ```text
 //!  body       entry entry ...        of `codec`, or in their place:
 //!  forgotten  0x0006 device          its tombstone is gone: another device took the row
+//!  unlinked   0x000f user            nothing is kept of the user, and no tombstone links there
 //! ```
 //!
 //! An entry says all there is of one device, one user or the summary, so the last one counts.
@@ -13,6 +14,9 @@ use crate::codec::{self, Key, Writer, take};
 
 /// What a tombstone without a date-time begins with, which is none.
 const FORGOTTEN: [u8; 2] = [6, 0];
+
+/// What nothing of `codec` begins with.
+const UNLINKED: [u8; 2] = [15, 0];
 
 /// The most bytes of the entry that a tombstone is forgotten.
 pub(super) const fn forgotten_len<D: Key>() -> usize {
@@ -74,6 +78,19 @@ impl Record {
         })
     }
 
+    /// Adds that nothing is kept of a user, and no tombstone links there.
+    pub(super) fn add_unlinked<U: Key>(&mut self, user: &U) -> Option<()> {
+        self.write(|body| {
+            body.put(&UNLINKED)?;
+            body.key(user)
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn add_raw(&mut self, bytes: &[u8]) {
+        self.write(|body| body.put(bytes)).unwrap();
+    }
+
     fn write(&mut self, write: impl FnOnce(&mut Writer<'_>) -> Option<()>) -> Option<()> {
         let rest = self.bytes.0.get_mut(HEAD_LEN..)?.get_mut(self.len.into()..)?;
         let mut body = Writer::new(rest);
@@ -103,14 +120,22 @@ impl Record {
 pub(super) enum Read<D, U> {
     Entry(Entry<D, U>),
     Forgotten(D),
+    Unlinked(U),
 }
 
 /// The first entry of a body and the bytes after it; `None` if it is none.
 pub(super) fn read<D: Key, U: Key>(body: &[u8]) -> Option<(Read<D, U>, &[u8])> {
     let mut rest = body;
-    if take(&mut rest)? == FORGOTTEN {
-        let (device, len) = D::read(rest)?;
-        return Some((Read::Forgotten(device), rest.get(len..)?));
+    match take(&mut rest)? {
+        FORGOTTEN => {
+            let (device, len) = D::read(rest)?;
+            return Some((Read::Forgotten(device), rest.get(len..)?));
+        }
+        UNLINKED => {
+            let (user, len) = U::read(rest)?;
+            return Some((Read::Unlinked(user), rest.get(len..)?));
+        }
+        _ => {}
     }
     codec::read(body).map(|(entry, rest)| (Read::Entry(entry), rest))
 }

@@ -27,13 +27,14 @@ pub struct StoreChange<'a> {
     /// What happens to its tally.
     #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
     pub change: Change<Uuid, Upn>,
-    /// True if this creates the roll-out's summary, and makes the roll-out known if it is not.
+    /// True if this creates the roll-out's summary, and makes the roll-out known if it is not: it
+    /// goes with [`Change::Declare`].
     pub creates: bool,
-    /// Names of the user whom `change` declares.
+    /// Names of the user whom [`Change::DeclareUser`] declares.
     pub names: NamesUpdate<'a>,
 }
 
-/// Names of a user that are set with a declaration; the others stay as they are.
+/// Names of a user that are set with a declaration; others stay as they are.
 ///
 /// ```
 /// use runtally::store::NamesUpdate;

@@ -40,7 +40,7 @@ pub use error::{StoreError, StoreFull};
 pub(crate) use rollout::error_count;
 pub use rollout::{Kind, Names, Rollout, RolloutId};
 
-use rollout::Slot;
+use rollout::{Slot, SlotMut, check_errors};
 
 use crate::graph::{Text, Upn};
 use crate::{Change, Effect, Tally};
@@ -106,19 +106,15 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// # Ok::<(), StoreFull>(())
     /// ```
     pub fn insert(&mut self, id: RolloutId) -> Result<bool, StoreFull> {
-        let seed = self.seed;
-        let tally = match id.kind {
-            Kind::Configuration => {
-                let place = insert(&mut self.configuration_ids, id.id)?;
-                place.and_then(|place| Some(&mut self.configurations.get_mut(place)?.tally))
-            }
-            Kind::Script => {
-                let place = insert(&mut self.script_ids, id.id)?;
-                place.and_then(|place| Some(&mut self.scripts.get_mut(place)?.tally))
-            }
+        let is_new = match id.kind {
+            Kind::Configuration => insert(&mut self.configuration_ids, id.id)?,
+            Kind::Script => insert(&mut self.script_ids, id.id)?,
         };
-        let is_new = tally.is_some();
-        if let Some(tally) = tally.filter(|_| seed != 0) {
+        let seed = self.seed;
+        if is_new
+            && seed != 0
+            && let Some(tally) = self.tally_mut(id)
+        {
             tally.reseed(seed);
         }
         Ok(is_new)
@@ -146,7 +142,10 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     }
 
     /// The tally of a roll-out, to be changed: the way to feed events without HTTP, and to restore
-    /// one from a journal.
+    /// one from what was written down.
+    ///
+    /// What only a store knows is not looked after here: the names of users who are declared, and
+    /// the limit that a script's fail and script error share. [`commit`](Self::commit) does that.
     ///
     /// ```
     /// use runtally::store::{RolloutId, Store};
@@ -162,16 +161,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn tally_mut(&mut self, id: RolloutId) -> Option<&mut Tally<Uuid, Upn, DEVICES, USERS>> {
-        match id.kind {
-            Kind::Configuration => {
-                let place = *self.configuration_ids.get(&id.id)?;
-                Some(&mut self.configurations.get_mut(place)?.tally)
-            }
-            Kind::Script => {
-                let place = *self.script_ids.get(&id.id)?;
-                Some(&mut self.scripts.get_mut(place)?.tally)
-            }
-        }
+        Some(self.slot_mut(id)?.tally)
     }
 
     /// The roll-outs, configurations first, each kind in the order it became known.
@@ -204,7 +194,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// # Ok::<(), runtally::store::StoreFull>(())
     /// ```
     pub fn set_version(&mut self, id: RolloutId, version: i32) -> bool {
-        self.with_slot(id, |slot| *slot.version = version).is_some()
+        self.slot_mut(id).map(|slot| *slot.version = version).is_some()
     }
 
     /// Puts the hash of every table under another seed, also of roll-outs that become known later:
@@ -268,6 +258,9 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
             // The totals of a roll-out without rows may be any.
             None if change.creates => {
                 self.check_room(change.rollout.kind)?;
+                if let Change::Declare(written) = &change.change {
+                    check_errors(change.rollout.kind, written)?;
+                }
                 Ok(Effect::Applied { before: None })
             }
             None => Err(StoreError::Unknown),
@@ -306,26 +299,15 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// assert!(store.commit(&StoreChange::new(id, removal))?.is_applied());
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
+    // Out of line, so that answering does not pay for its stack.
+    #[inline(never)]
     pub fn commit(&mut self, change: &StoreChange<'_>) -> Result<Effect, StoreError> {
         let _ = self.check(change)?;
         if change.creates {
             self.insert(change.rollout)?;
         }
-        let committed = self.with_slot(change.rollout, |mut slot| {
-            let is_declared = match &change.change {
-                Change::DeclareUser { user, .. } => {
-                    slot.tally.user(user).is_some_and(|it| it.declared)
-                }
-                _ => false,
-            };
-            let effect = slot.tally.commit(&change.change)?;
-            *slot.declared |= change.creates;
-            if let Change::DeclareUser { user, .. } = &change.change {
-                slot.set_names(user, &change.names, is_declared);
-            }
-            Ok(effect)
-        });
-        committed.ok_or(StoreError::Unknown)?
+        let mut slot = self.slot_mut(change.rollout).ok_or(StoreError::Unknown)?;
+        Ok(slot.commit(change)?)
     }
 
     /// Restores whether the summary of a roll-out was created by a request: for whoever kept that.
@@ -341,7 +323,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// # Ok::<(), runtally::store::StoreFull>(())
     /// ```
     pub fn restore_declared(&mut self, id: RolloutId, declared: bool) -> bool {
-        self.with_slot(id, |slot| *slot.declared = declared).is_some()
+        self.slot_mut(id).map(|slot| *slot.declared = declared).is_some()
     }
 
     /// Restores the names of a declared user of a configuration. False if there is no such
@@ -368,29 +350,22 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
             email: Some(names.email.as_ref().map(Text::from)),
             name: Some(names.name.as_ref().map(Text::from)),
         };
-        let restored = self.with_slot(id, |mut slot| {
-            let is_declared = slot.tally.user(user).is_some_and(|user| user.declared);
-            is_declared && slot.set_names(user, &update, false)
-        });
-        restored.unwrap_or(false)
+        let Some(mut slot) = self.slot_mut(id) else { return false };
+        let is_declared = slot.tally.user(user).is_some_and(|user| user.declared);
+        is_declared && slot.set_names(user, &update)
     }
 
-    fn with_slot<R>(
-        &mut self,
-        id: RolloutId,
-        change: impl FnOnce(rollout::SlotMut<'_, DEVICES, USERS>) -> R,
-    ) -> Option<R> {
-        let slot = match id.kind {
+    fn slot_mut(&mut self, id: RolloutId) -> Option<SlotMut<'_, DEVICES, USERS>> {
+        match id.kind {
             Kind::Configuration => {
                 let place = *self.configuration_ids.get(&id.id)?;
-                self.configurations.get_mut(place)?.view_mut()
+                Some(self.configurations.get_mut(place)?.view_mut())
             }
             Kind::Script => {
                 let place = *self.script_ids.get(&id.id)?;
-                self.scripts.get_mut(place)?.view_mut()
+                Some(self.scripts.get_mut(place)?.view_mut())
             }
-        };
-        Some(change(slot))
+        }
     }
 }
 
@@ -411,17 +386,16 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     }
 }
 
-/// The place of an id that is new; `None` if it is known.
+/// Gives an id that is new the next place. True if it is new.
 fn insert<const N: usize>(
     ids: &mut LinearMap<Uuid, usize, N>,
     id: Uuid,
-) -> Result<Option<usize>, StoreFull> {
+) -> Result<bool, StoreFull> {
     if ids.contains_key(&id) {
-        return Ok(None);
+        return Ok(false);
     }
-    let place = ids.len();
-    match ids.insert(id, place) {
-        Ok(_) => Ok(Some(place)),
+    match ids.insert(id, ids.len()) {
+        Ok(_) => Ok(true),
         Err(_) => Err(StoreFull { capacity: N }),
     }
 }

@@ -4,9 +4,11 @@ use core::fmt;
 
 use uuid::Uuid;
 
-use super::{NamesUpdate, StoreError};
+use super::{NamesUpdate, StoreChange, StoreError};
 use crate::graph::{Name, Text, Upn};
-use crate::{Change, Counted, Counter, Counts, Effect, Overflow, Refusal, RunState, Tally};
+use crate::{
+    Change, Counted, Counter, Counts, Effect, Overflow, Refusal, RunState, Summary, Tally,
+};
 
 /// What is rolled out.
 ///
@@ -210,19 +212,23 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
 
     /// What a change of the tally would come to.
     pub(crate) fn check(&self, change: &Change<Uuid, Upn>) -> Result<Effect, Refusal> {
-        let (effect, summary) = self.tally.preview(change)?;
-        if self.id.kind == Kind::Script {
-            for (of, counts) in
-                [(Counted::Devices, &summary.devices), (Counted::Users, &summary.users)]
-            {
-                if errors(counts) > u64::from(Counts::MAX) {
-                    let state = RunState::ScriptError;
-                    return Err(Overflow(Counter { of, state }).into());
-                }
-            }
-        }
-        Ok(effect)
+        let kind = self.id.kind;
+        self.tally.check_with(change, |summary| check_errors(kind, summary))
     }
+}
+
+/// Whether a script's error on the wire stays within its limit.
+pub(super) fn check_errors(kind: Kind, summary: &Summary) -> Result<(), Refusal> {
+    if kind == Kind::Configuration {
+        return Ok(());
+    }
+    for (of, counts) in [(Counted::Devices, &summary.devices), (Counted::Users, &summary.users)] {
+        if errors(counts) > u64::from(Counts::MAX) {
+            let state = RunState::ScriptError;
+            return Err(Overflow(Counter { of, state }).into());
+        }
+    }
+    Ok(())
 }
 
 /// Fail and script error together: the wire's error.
@@ -240,7 +246,7 @@ pub(crate) fn error_count(counts: &Counts) -> u32 {
 #[derive(Clone, Debug)]
 pub(super) struct Slot<const DEVICES: usize, const USERS: usize, const NAMES: usize> {
     pub(super) tally: Tally<Uuid, Upn, DEVICES, USERS>,
-    /// By the number of the user's row; in use while that user is declared.
+    /// By the number of the user's row; none while that user is not declared.
     names: [Names; NAMES],
     version: i32,
     declared: bool,
@@ -276,27 +282,36 @@ impl<const DEVICES: usize, const USERS: usize, const NAMES: usize> Slot<DEVICES,
 
     pub(super) fn clear(&mut self) {
         self.tally.clear();
+        self.names.fill(Names::NONE);
         self.version = 0;
         self.declared = false;
     }
 }
 
 impl<const DEVICES: usize, const USERS: usize> SlotMut<'_, DEVICES, USERS> {
-    /// Sets names of a user whose row may have been another's, unless the user was declared
-    /// before. False where there is no room for names.
-    pub(super) fn set_names(
-        &mut self,
-        user: &Upn,
-        update: &NamesUpdate<'_>,
-        is_declared: bool,
-    ) -> bool {
-        let row = self.tally.find_user(user);
-        let Some(names) = row.and_then(|row| self.names.get_mut(usize::from(row.number()))) else {
-            return false;
+    /// Makes a change of this roll-out.
+    pub(super) fn commit(&mut self, change: &StoreChange<'_>) -> Result<Effect, Refusal> {
+        // The user's row may go, and its number with it.
+        let undeclared = match &change.change {
+            Change::UndeclareUser { user } => self.tally.find_user(user),
+            _ => None,
         };
-        if !is_declared {
+        let effect = self.tally.commit(&change.change)?;
+        *self.declared |= change.creates;
+        if let Some(names) =
+            undeclared.and_then(|row| self.names.get_mut(usize::from(row.number())))
+        {
             *names = Names::NONE;
         }
+        if let Change::DeclareUser { user, .. } = &change.change {
+            self.set_names(user, &change.names);
+        }
+        Ok(effect)
+    }
+
+    /// Sets names of a user who is declared. False where there is no room for names.
+    pub(super) fn set_names(&mut self, user: &Upn, update: &NamesUpdate<'_>) -> bool {
+        let Some(names) = self.names_mut(user) else { return false };
         // A name holds what its property may have, so copying does not fail.
         let copied = |text: Option<Text<'_, 127>>| text?.copied().ok();
         if let Some(email) = update.email {
@@ -306,6 +321,11 @@ impl<const DEVICES: usize, const USERS: usize> SlotMut<'_, DEVICES, USERS> {
             names.name = copied(name);
         }
         true
+    }
+
+    fn names_mut(&mut self, user: &Upn) -> Option<&mut Names> {
+        let row = self.tally.find_user(user)?;
+        self.names.get_mut(usize::from(row.number()))
     }
 }
 

@@ -2,28 +2,31 @@
 
 use uuid::Uuid;
 
-use super::Store;
+use super::{RolloutId, Store};
 
 #[test]
 fn every_table_is_seeded_also_those_that_come_later() {
     let [first, second] = [1, 2].map(Uuid::from_u128);
     let mut store: Store<2, 2, 4, 4> = Store::new();
-    store.declare_configuration(first).unwrap();
-    store.declare_script(first).unwrap();
+    let kinds = [RolloutId::configuration, RolloutId::script];
+    let seeds = |store: &Store<2, 2, 4, 4>, id| store.get(id).unwrap().tally().seeds();
+    for kind in kinds {
+        assert_eq!(store.insert(kind(first)), Ok(true));
+    }
     store.reseed(7);
-    assert_eq!(store.configuration(&first).unwrap().tally().seeds(), [7; 2]);
-    assert_eq!(store.script(&first).unwrap().tally().seeds(), [7; 2]);
-    assert_eq!(store.declare_configuration(second).unwrap().tally().seeds(), [7; 2]);
-    assert_eq!(store.declare_script(second).unwrap().tally().seeds(), [7; 2]);
+    for kind in kinds {
+        assert_eq!(seeds(&store, kind(first)), [7; 2]);
+        assert_eq!(store.insert(kind(second)), Ok(true));
+        assert_eq!(seeds(&store, kind(second)), [7; 2]);
 
-    // One that has its own keeps it, however often the store is asked for it, until all is cleared.
-    store.declare_configuration(first).unwrap().reseed(8);
-    store.declare_script(first).unwrap().reseed(8);
-    assert_eq!(store.declare_configuration(first).unwrap().tally().seeds(), [8; 2]);
-    assert_eq!(store.declare_script(first).unwrap().tally().seeds(), [8; 2]);
-    #[cfg(feature = "journal")]
-    {
-        store.clear();
-        assert_eq!(store.declare_configuration(first).unwrap().tally().seeds(), [7; 2]);
+        // One that has its own keeps it, until all is cleared.
+        store.tally_mut(kind(first)).unwrap().reseed(8);
+        assert_eq!(store.insert(kind(first)), Ok(false));
+        assert_eq!(seeds(&store, kind(first)), [8; 2]);
+    }
+    store.clear();
+    for kind in kinds {
+        assert_eq!(store.insert(kind(first)), Ok(true));
+        assert_eq!(seeds(&store, kind(first)), [7; 2]);
     }
 }

@@ -2,6 +2,7 @@
 
 use core::hash::Hash;
 
+use super::plan::{Origin, Plan};
 use super::{Change, Entry, Refusal, Tally};
 use crate::{Counted, Counts, DateTime, Event};
 
@@ -56,7 +57,7 @@ where
                 if let Entry::Removed { device, at } = entry
                     && self.knows(device) == is_known
                 {
-                    let _ = self.commit(&Change::Remove { device: device.clone(), at })?;
+                    self.remove(device, at)?;
                 }
             }
             for event in events(other) {
@@ -72,8 +73,32 @@ where
         Ok(())
     }
 
+    /// Takes in one entry of another tally.
+    pub(crate) fn absorb_entry(&mut self, entry: &Entry<D, U>) -> Result<(), Refusal> {
+        match entry {
+            Entry::Device(event) | Entry::Retired { event, .. } => self.apply(event).map(drop),
+            Entry::Removed { device, at } => self.remove(device, *at),
+            Entry::User { .. } => Ok(()),
+            Entry::Totals(totals) => {
+                self.absorb_last_run(totals.last_run);
+                match totals.run_from {
+                    Some(at) => self.commit(&Change::RunFrom(at)).map(drop),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Removes a device as `Change::Remove` does, without a copy of its key.
+    fn remove(&mut self, device: &D, at: DateTime) -> Result<(), Refusal> {
+        let mut plan = Plan::new(self);
+        self.plan_removal(device, at, Origin::Reported, &mut plan)?;
+        self.bury(device, &plan);
+        Ok(())
+    }
+
     /// Of one instant, written two ways, either tally keeps the same one.
-    pub(crate) fn absorb_last_run(&mut self, last_run: Option<DateTime>) {
+    fn absorb_last_run(&mut self, last_run: Option<DateTime>) {
         self.summary.last_run = self.summary.last_run.max(last_run);
     }
 

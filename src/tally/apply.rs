@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 use core::hash::Hash;
 
-use super::plan::Origin;
+use super::plan::{Origin, Plan};
 use super::read::DeviceHandle;
 use super::record::Stamp;
 use super::{Effect, Refusal, Tally};
@@ -199,7 +199,8 @@ where
         event: &Event<D, U>,
         observe: impl FnOnce(Effect, Option<Event<&D, &U>>) -> R,
     ) -> Result<R, Refusal> {
-        let plan = self.plan_event(row, event, Origin::Reported)?;
+        let mut plan = Plan::new(self);
+        self.plan_event(row, event, Origin::Reported, &mut plan)?;
         let recorded = row.and_then(|row| self.devices.get(row));
         let recorded = recorded.filter(|(_, record)| record.is_live());
         let recorded = recorded.map(|(device, record)| self.view(device, record));

@@ -137,13 +137,22 @@ where
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn check(&self, change: &Change<D, U>) -> Result<Effect, Refusal> {
-        Ok(self.plan(change)?.effect)
+        let mut plan = Plan::new(self);
+        self.plan(change, &mut plan)?;
+        Ok(plan.effect)
     }
 
-    /// What a change would come to, and the summary afterwards.
+    /// [`check`](Self::check), with another word on the summary afterwards.
     #[cfg(feature = "graph")]
-    pub(crate) fn preview(&self, change: &Change<D, U>) -> Result<(Effect, Summary), Refusal> {
-        self.plan(change).map(|plan| (plan.effect, plan.summary))
+    pub(crate) fn check_with(
+        &self,
+        change: &Change<D, U>,
+        judge: impl FnOnce(&Summary) -> Result<(), Refusal>,
+    ) -> Result<Effect, Refusal> {
+        let mut plan = Plan::new(self);
+        self.plan(change, &mut plan)?;
+        judge(&plan.summary)?;
+        Ok(plan.effect)
     }
 
     /// True if an event of that time moves the last run.
@@ -185,10 +194,17 @@ where
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn commit(&mut self, change: &Change<D, U>) -> Result<Effect, Refusal> {
-        if let Change::Event(event) = change {
-            return self.apply(event);
+        match change {
+            Change::Event(event) => self.apply(event),
+            _ => self.commit_other(change),
         }
-        let plan = self.plan(change)?;
+    }
+
+    // Out of line: in one frame with applying an event, either would pay for the other's stack.
+    #[inline(never)]
+    fn commit_other(&mut self, change: &Change<D, U>) -> Result<Effect, Refusal> {
+        let mut plan = Plan::new(self);
+        self.plan(change, &mut plan)?;
         self.carry_out(change, &plan);
         #[cfg(feature = "defmt")]
         defmt::debug!("committed: {}", plan.effect);
@@ -196,19 +212,23 @@ where
     }
 
     /// What a change comes to, worked out before anything is changed.
-    pub(super) fn plan(&self, change: &Change<D, U>) -> Result<Plan, Refusal> {
+    pub(super) fn plan(&self, change: &Change<D, U>, plan: &mut Plan) -> Result<(), Refusal> {
         match change {
             Change::Event(event) => {
-                self.plan_event(self.devices.find(&event.device), event, Origin::Reported)
+                let row = self.devices.find(&event.device);
+                self.plan_event(row, event, Origin::Reported, plan)
             }
-            Change::Remove { device, at } => self.plan_removal(device, *at, Origin::Reported),
-            Change::Retire { device } => Ok(self.plan_retirement(device)),
-            Change::Declare(written) => self.plan_declaration(written),
+            Change::Remove { device, at } => self.plan_removal(device, *at, Origin::Reported, plan),
+            Change::Retire { device } => {
+                self.plan_retirement(device, plan);
+                Ok(())
+            }
+            Change::Declare(written) => self.plan_declaration(written, plan),
             Change::DeclareUser { user, devices, last_update } => {
-                self.plan_user_declaration(user, devices, *last_update)
+                self.plan_user_declaration(user, devices, *last_update, plan)
             }
-            Change::UndeclareUser { user } => self.plan_user_undeclaration(user),
-            Change::RunFrom(at) => self.plan_run_from(*at),
+            Change::UndeclareUser { user } => self.plan_user_undeclaration(user, plan),
+            Change::RunFrom(at) => self.plan_run_from(*at, plan),
         }
     }
 }

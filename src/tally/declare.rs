@@ -14,15 +14,21 @@ where
     U: Clone + Ord + Hash,
 {
     /// Reported totals: what is carried is the difference to what is live.
-    pub(super) fn plan_declaration(&self, written: &Summary) -> Result<Plan, Refusal> {
+    #[inline(never)]
+    pub(super) fn plan_declaration(
+        &self,
+        written: &Summary,
+        plan: &mut Plan,
+    ) -> Result<(), Refusal> {
         let devices = carried(Counted::Devices, &written.devices, &self.live(Counted::Devices))?;
         let users = carried(Counted::Users, &written.users, &self.live(Counted::Users))?;
         let rows = self.devices.iter().map(|(_, _, record)| record);
         let latest = rows.filter(|record| record.is_live()).map(|record| record.stamp.at()).max();
         not_before(Counted::Devices, written.last_run, latest)?;
 
-        let plan = Plan::none(self, Effect::Applied { before: None });
-        Ok(Plan { summary: *written, carried: Carried { devices, users }, ..plan })
+        plan.summary = *written;
+        plan.carried = Carried { devices, users };
+        Ok(())
     }
 
     /// A user's reported totals.
@@ -33,7 +39,8 @@ where
         user: &U,
         written: &Counts,
         last_update: Option<DateTime>,
-    ) -> Result<Plan, Refusal> {
+        plan: &mut Plan,
+    ) -> Result<(), Refusal> {
         let known = self.users.find(user);
         if known.is_none() && self.users.is_full() {
             return Err(Refusal::UsersFull { capacity: self.users.len() });
@@ -46,39 +53,40 @@ where
         record.set_carried_update(last_update);
         record.declared = true;
 
-        let mut plan = Plan::none(self, Effect::Applied { before: None });
         plan.summary.users.shift((self.user_record(known).state(), record.state()));
         plan.summary.users.check(Counted::Users)?;
         plan.user = Some(record);
-        Ok(plan)
+        Ok(())
     }
 
     /// Nothing of a user is declared or carried any more.
-    pub(super) fn plan_user_undeclaration(&self, user: &U) -> Result<Plan, Refusal> {
+    #[inline(never)]
+    pub(super) fn plan_user_undeclaration(&self, user: &U, plan: &mut Plan) -> Result<(), Refusal> {
         let known = self.users.find(user);
         let mut record = self.user_record(known);
         if !record.is_kept() {
-            return Ok(Plan::none(self, Effect::Unknown));
+            plan.effect = Effect::Unknown;
+            return Ok(());
         }
         record.set_carried(Counts::ZERO);
         record.set_carried_update(None);
         record.declared = false;
 
-        let mut plan = Plan::none(self, Effect::Applied { before: None });
         plan.summary.users.shift((self.user_record(known).state(), record.state()));
         plan.summary.users.check(Counted::Users)?;
         plan.user = Some(record);
-        Ok(plan)
+        Ok(())
     }
 
     /// Devices recorded before an instant count as pending.
-    pub(super) fn plan_run_from(&self, at: DateTime) -> Result<Plan, Refusal> {
+    #[inline(never)]
+    pub(super) fn plan_run_from(&self, at: DateTime, plan: &mut Plan) -> Result<(), Refusal> {
         let run_from = RunFrom::new(at);
         if run_from <= self.run_from {
             let is_same = run_from == self.run_from;
-            return Ok(Plan::none(self, if is_same { Effect::Duplicate } else { Effect::Stale }));
+            plan.effect = if is_same { Effect::Duplicate } else { Effect::Stale };
+            return Ok(());
         }
-        let mut plan = Plan::none(self, Effect::Applied { before: None });
         plan.run_from = run_from;
 
         let live = count(self.devices.iter().map(|(_, _, record)| record), run_from);
@@ -92,8 +100,7 @@ where
             }
             plan.summary.users.shift((user.state(), after.state()));
         }
-        plan.summary.users.check(Counted::Users)?;
-        Ok(plan)
+        Ok(plan.summary.users.check(Counted::Users)?)
     }
 
     /// The live counts of every user, from the rows.

@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 use core::hash::Hash;
 
 use super::plan::{Origin, Plan, count};
-use super::record::{DeviceRecord, RunFrom, Stamp, Tombstone, UserRecord};
+use super::record::{DeviceRecord, Linked, RunFrom, Stamp, Tombstone, UserRecord};
 use super::{Carried, Change, Effect, Refusal, Tally};
 use crate::table::RowId;
 use crate::{Counted, Counts, DateTime, Event, RunState, Summary};
@@ -234,7 +234,8 @@ where
         &'t self,
         change: &'t Change<D, U>,
     ) -> Result<(Effect, impl Iterator<Item = Entry<&'t D, &'t U>> + Clone), Refusal> {
-        let plan = self.plan(change)?;
+        let mut plan = Plan::new(self);
+        self.plan(change, &mut plan)?;
         let device = match change {
             _ if matches!(plan.device, super::plan::DevicePlan::Unchanged) => None,
             Change::Event(event) => Some(Entry::Device(event.as_ref())),
@@ -318,7 +319,7 @@ where
     }
 
     pub(crate) fn totals(&self) -> Totals {
-        Totals::of(&Plan::none(self, Effect::Unknown))
+        Totals::of(&Plan::new(self))
     }
 
     pub(super) fn entry_of<'t>(
@@ -334,19 +335,24 @@ where
         }
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn restore_device(&mut self, event: &Event<D, U>) -> Result<(), Refusal> {
         let row = self.devices.find(&event.device);
-        let plan = self.plan_event(row, event, Origin::Restored)?;
+        let mut plan = Plan::new(self);
+        self.plan_event(row, event, Origin::Restored, &mut plan)?;
         self.carry_out_event(event, &plan);
         Ok(())
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn restore_removal(&mut self, device: &D, at: DateTime) -> Result<(), Refusal> {
-        let plan = self.plan_removal(device, at, Origin::Restored)?;
-        self.carry_out(&Change::Remove { device: device.clone(), at }, &plan);
+        let mut plan = Plan::new(self);
+        self.plan_removal(device, at, Origin::Restored, &mut plan)?;
+        self.bury(device, &plan);
         Ok(())
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn restore_retirement(
         &mut self,
         event: &Event<D, U>,
@@ -378,7 +384,7 @@ where
             })
         });
         if let Some(user) = user.and_then(|user| self.users.value_mut(user)) {
-            user.linked = true;
+            user.linked = Linked::Restoring;
         }
         let tombstone = DeviceRecord::retired(stamp, counted, user);
         if let Some(row) = row {
@@ -389,6 +395,7 @@ where
         Ok(())
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn restore_user(&mut self, user: &U, kept: &Kept) -> Result<(), Refusal> {
         let known = self.users.find(user);
         let mut record = self.user_record(known);
@@ -398,14 +405,15 @@ where
         if known.is_none() && record.is_kept() && self.users.is_full() {
             return Err(Refusal::UsersFull { capacity: self.users.len() });
         }
-        let mut plan = Plan::none(self, Effect::Applied { before: None });
+        let mut plan = Plan::new(self);
         plan.summary.users.shift((self.user_record(known).state(), record.state()));
         plan.user = Some(record);
-        self.carry_out(&Change::UndeclareUser { user: user.clone() }, &plan);
+        self.put_user(user, &plan);
         Ok(())
     }
 
     /// The summary anew: what is carried, on top of the rows as they count from `run_from` on.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn restore_totals(&mut self, totals: &Totals) -> Result<(), Refusal> {
         let run_from = self.run_from.max(totals.run_from.map_or(RunFrom::NEVER, RunFrom::new));
         let live = count(self.devices.iter().map(|(_, _, record)| record), run_from);
@@ -437,7 +445,11 @@ where
     pub(super) fn drop_unkept_users(&mut self) {
         for number in 0..USERS {
             let Some(row) = RowId::from_number(number as u16) else { return };
-            if self.users.get(row).is_some_and(|(_, user)| !user.keeps_row()) {
+            let Some(user) = self.users.value_mut(row) else { continue };
+            if user.linked == Linked::Restoring {
+                user.linked = Linked::Yes;
+            }
+            if !user.keeps_row() {
                 self.users.remove(row);
                 self.unlink_tombstones(row);
             }

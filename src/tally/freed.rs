@@ -22,16 +22,12 @@ use crate::table::RowId;
 /// Both ends of the list. Empty is all zero bytes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Freed {
-    oldest: Option<RowId>,
-    newest: Option<RowId>,
+    pub(super) oldest: Option<RowId>,
+    pub(super) newest: Option<RowId>,
 }
 
 impl Freed {
     pub(super) const NONE: Self = Self { oldest: None, newest: None };
-
-    pub(super) const fn newest(self) -> Option<RowId> {
-        self.newest
-    }
 }
 
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>

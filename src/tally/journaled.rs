@@ -2,7 +2,9 @@
 
 use core::hash::Hash;
 
-use super::{Entry, Kept, Refusal, Tally, Totals};
+use super::plan::Plan;
+use super::record::{Linked, UserRecord};
+use super::{Change, Entry, Kept, Refusal, Tally, Totals};
 
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
@@ -70,15 +72,40 @@ where
         }
     }
 
-    /// [`restore`](Self::restore) in the order of a log from which the oldest entries are gone: a
-    /// user who went may still have a row then, that of a retired device.
-    pub(crate) fn replay(&mut self, entry: &Entry<D, U>) -> Result<(), Refusal> {
-        match self.restore(entry) {
-            Err(Refusal::UsersFull { .. }) => {
-                self.drop_unkept_users();
-                self.restore(entry)
+    /// The user whose row goes with this change although tombstones link to it: they lose the link
+    /// then, also if the user comes back.
+    pub(crate) fn unlinked_by<'t>(
+        &'t self,
+        change: &'t Change<D, U>,
+    ) -> Result<Option<&'t U>, Refusal> {
+        let mut plan = Plan::new(self);
+        self.plan(change, &mut plan)?;
+        let goes = |user: &UserRecord| user.linked != Linked::No && !user.keeps_row();
+        if let Some((row, left)) = &plan.left
+            && goes(left)
+        {
+            return Ok(self.users.get(*row).map(|(user, _)| user));
+        }
+        Ok(match change {
+            Change::DeclareUser { user, .. } | Change::UndeclareUser { user }
+                if plan.user.as_ref().is_some_and(goes) =>
+            {
+                Some(user)
             }
-            result => result,
+            _ => None,
+        })
+    }
+
+    /// A user's row went although tombstones linked to it, or goes with the user's last device, which
+    /// is restored next.
+    pub(crate) fn unlink(&mut self, user: &U) {
+        let Some(row) = self.users.find(user) else { return };
+        let Some(record) = self.users.value_mut(row) else { return };
+        record.linked = Linked::No;
+        let keeps_row = record.keeps_row();
+        self.unlink_tombstones(row);
+        if !keeps_row {
+            self.users.remove(row);
         }
     }
 }

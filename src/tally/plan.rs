@@ -5,7 +5,7 @@
 use core::cmp::Ordering;
 use core::hash::Hash;
 
-use super::record::{DeviceRecord, RunFrom, Stamp, Tombstone, UserRecord};
+use super::record::{DeviceRecord, Linked, RunFrom, Stamp, Tombstone, UserRecord};
 use super::{Carried, Change, Effect, Refusal, Tally};
 use crate::table::RowId;
 use crate::{Counted, Counts, DateTime, Event, OutOfRange, RunState, Summary};
@@ -45,13 +45,13 @@ pub(super) enum DevicePlan {
 }
 
 impl Plan {
-    /// Nothing changes.
-    pub(super) fn none<D, U, const DEVICES: usize, const USERS: usize>(
+    /// Nothing changes so far. Plans are made in place: one is too large to be handed up.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn new<D, U, const DEVICES: usize, const USERS: usize>(
         tally: &Tally<D, U, DEVICES, USERS>,
-        effect: Effect,
     ) -> Self {
         Self {
-            effect,
+            effect: Effect::Applied { before: None },
             summary: tally.summary,
             carried: tally.carried,
             run_from: tally.run_from,
@@ -74,8 +74,8 @@ where
         row: Option<RowId>,
         event: &Event<D, U>,
         origin: Origin,
-    ) -> Result<Plan, Refusal> {
-        let mut plan = Plan::none(self, Effect::Applied { before: None });
+        plan: &mut Plan,
+    ) -> Result<(), Refusal> {
         plan.summary.ran(event.at);
 
         let stamp = Stamp::new(event.at, event.state);
@@ -88,9 +88,9 @@ where
                 Ordering::Greater => {}
             }
             if !plan.effect.is_applied() {
-                return Ok(plan);
+                return Ok(());
             }
-            self.plan_leaving(&mut plan, record, origin);
+            self.plan_leaving(plan, record, origin);
         }
 
         let state = stamp.counted(self.run_from);
@@ -126,19 +126,19 @@ where
             plan.summary.users.shift((self.user_record(to).state(), joined.state()));
             plan.user = Some(joined);
         }
-        self.plan_left(&mut plan, origin)?;
-        Ok(plan)
+        self.plan_left(plan, origin)
     }
 
     /// A device is removed.
+    #[inline(never)]
     pub(super) fn plan_removal(
         &self,
         device: &D,
         at: DateTime,
         origin: Origin,
-    ) -> Result<Plan, Refusal> {
+        plan: &mut Plan,
+    ) -> Result<(), Refusal> {
         let tombstone = DeviceRecord::removed(at);
-        let mut plan = Plan::none(self, Effect::Applied { before: None });
         let row = self.devices.find(device);
         if let Some((_, record)) = row.and_then(|row| self.devices.get(row)) {
             let (at, recorded) = (tombstone.recorded(), record.recorded());
@@ -149,26 +149,26 @@ where
                 Ordering::Greater => {}
             }
             if !plan.effect.is_applied() {
-                return Ok(plan);
+                return Ok(());
             }
-            self.plan_leaving(&mut plan, record, origin);
+            self.plan_leaving(plan, record, origin);
         } else if self.is_full() {
             // There is no row to remember it in.
             plan.effect = Effect::Unknown;
-            return Ok(plan);
+            return Ok(());
         }
         plan.device = DevicePlan::Tombstone(tombstone);
-        self.plan_left(&mut plan, origin)?;
-        Ok(plan)
+        self.plan_left(plan, origin)
     }
 
     /// A device's count moves from live to carried.
-    pub(super) fn plan_retirement(&self, device: &D) -> Plan {
-        let mut plan = Plan::none(self, Effect::Unknown);
+    #[inline(never)]
+    pub(super) fn plan_retirement(&self, device: &D, plan: &mut Plan) {
+        plan.effect = Effect::Unknown;
         let row = self.devices.find(device);
-        let Some((_, record)) = row.and_then(|row| self.devices.get(row)) else { return plan };
+        let Some((_, record)) = row.and_then(|row| self.devices.get(row)) else { return };
         if !record.is_live() {
-            return plan;
+            return;
         }
         let (stamp, state) = (record.stamp, record.stamp.counted(self.run_from));
         plan.effect = Effect::Applied { before: Some(state) };
@@ -179,7 +179,6 @@ where
             left.carry(state, self.carried_update_with(&left, stamp.at()));
             (row, left)
         });
-        plan
     }
 
     /// What was counted for a device no longer is: live, or carried since it was retired.
@@ -232,15 +231,19 @@ where
         match change {
             Change::Event(event) => self.carry_out_event(event, plan),
             Change::Remove { device, .. } | Change::Retire { device } => self.bury(device, plan),
-            Change::Declare(_) => {}
             Change::DeclareUser { user, .. } | Change::UndeclareUser { user } => {
                 self.put_user(user, plan);
             }
+            Change::Declare(_) => self.put_totals(plan),
             Change::RunFrom(_) => {
                 self.run_from = plan.run_from;
                 self.recount_users();
+                self.put_totals(plan);
             }
         }
+    }
+
+    fn put_totals(&mut self, plan: &Plan) {
         self.summary = plan.summary;
         self.carried = plan.carried;
     }
@@ -274,12 +277,12 @@ where
                 self.chain_in(row, to, joined);
             }
         }
-        self.summary = plan.summary;
-        self.carried = plan.carried;
+        self.put_totals(plan);
     }
 
     /// A device's row becomes a tombstone.
-    fn bury(&mut self, device: &D, plan: &Plan) {
+    pub(super) fn bury(&mut self, device: &D, plan: &Plan) {
+        self.put_totals(plan);
         let DevicePlan::Tombstone(tombstone) = plan.device else { return };
         let row = self.devices.find(device);
         let known = row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
@@ -322,7 +325,7 @@ where
         *record = *left;
         record.first = first;
         if !record.keeps_row() {
-            let linked = record.linked;
+            let linked = record.linked != Linked::No;
             self.users.remove(row);
             if linked {
                 self.unlink_tombstones(row);
@@ -345,7 +348,8 @@ where
 
     /// The row of the user that the change names, under the change's spelling; no row if nothing
     /// keeps it.
-    fn put_user(&mut self, user: &U, plan: &Plan) {
+    pub(super) fn put_user(&mut self, user: &U, plan: &Plan) {
+        self.put_totals(plan);
         let Some(record) = plan.user else { return };
         match self.users.find(user).and_then(|row| Some((row, self.users.value_mut(row)?))) {
             Some((row, known)) if record.keeps_row() => {
@@ -353,7 +357,7 @@ where
                 self.users.respell(row, user);
             }
             Some((row, known)) => {
-                let linked = known.linked;
+                let linked = known.linked != Linked::No;
                 self.users.remove(row);
                 if linked {
                     self.unlink_tombstones(row);

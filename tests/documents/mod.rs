@@ -276,7 +276,7 @@ impl Writer {
                 self.string(&guid);
             }
             Kind::Text(_) | Kind::Echo(_) | Kind::NullableDateTime if self.rare(6) => {
-                self.out.push_str("null")
+                self.out.push_str("null");
             }
             Kind::Text(limit) | Kind::Echo(limit) => self.text(limit),
             Kind::User => self.text(145),

@@ -1,7 +1,7 @@
 //! The power goes at every single byte, and then things go on.
 
 use super::*;
-use runtally::{Event, RunState};
+use runtally::{Event, RunState, Summary};
 
 /// What is written to flash, and what must then be there.
 struct Life<const WORD: usize, const PAGE: usize> {
@@ -186,7 +186,8 @@ fn write_one_more<F>(journal: &mut Opened<'_, F>, mirror: &mut Small)
 where
     F: embedded_storage_async::nor_flash::NorFlash<Error = PowerCut>,
 {
-    let last = Change::RunFrom(DateTime::MAX);
+    let last_run = Some(DateTime::MAX);
+    let last = Change::Declare(Summary { last_run, ..*mirror.summary() });
     let effect = block_on(journal.commit(&last)).unwrap();
     assert_eq!(effect, mirror.commit(&last).unwrap());
     assert!(effect.is_applied());
@@ -297,6 +298,6 @@ fn tombstones_that_were_displaced_are_gone() {
             tombstones += tally.tombstones().count();
             expected = tally;
         }
-        assert!(tombstones > 50, "{tombstones}");
+        assert!(tombstones > 10, "{tombstones}");
     }
 }

@@ -15,6 +15,7 @@ fn pages_wear_alike() {
             for change in trace(session, 600) {
                 let expected = mirror.commit(&change).map_err(Error::Refused);
                 assert_eq!(block_on(journal.commit(&change)), expected);
+                assert_same(journal.tally(), &mirror, &format!("{pages} pages, {change:?}"));
             }
         }
         let (least, most) =

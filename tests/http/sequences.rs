@@ -10,14 +10,14 @@ use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
 use proptest::prelude::*;
 use proptest::sample::select;
-use runtally::graph::Request;
+use runtally::http::Request;
 use runtally::strategies::{documents, hostile_documents};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::client::{
-    CONFIGURATION, Client, OTHER, READ, SCRIPT, THIRD, WRITE, configuration, device, script,
-    user_id,
+    Answer, CONFIGURATION, Client, OTHER, READ, SCRIPT, THIRD, WRITE, configuration, device,
+    script, user_id,
 };
 
 /// The wire's counters, in the order of severity of their run states.
@@ -30,8 +30,12 @@ const COUNTERS: [(&str, &str); 6] = [
     ("scriptError", "error"),
 ];
 
-/// One after the other; the last two are the same instant.
-const TIMES: [&str; 6] = [
+/// The run states, the one least final first.
+const FINALITY: [&str; 6] =
+    ["unknown", "pending", "notApplicable", "success", "fail", "scriptError"];
+
+/// One after the other; the last two but one are the same instant.
+pub(crate) const TIMES: [&str; 6] = [
     "0001-01-01T00:00:00Z",
     "2026-11-21T09:30:00.0000001Z",
     "2026-11-21T09:30:00.0000002Z",
@@ -402,16 +406,52 @@ impl Carried {
     }
 }
 
-/// The order of the events of one device: instant, offset, severity, user.
-fn rank(row: &Value) -> (i128, i32, usize, Option<String>) {
+/// The order of the events of one device: instant, finality, offset, user.
+fn rank(row: &Value) -> (i128, usize, i32, Option<String>) {
     let at = Pieces::parse(text(row, "lastStateUpdateDateTime")).expect("a date-time");
     let offset = at.to_numeric_offset().expect("an offset").seconds();
     let local = at.date().to_datetime(at.time().expect("a time"));
     let local = local.duration_since(DateTime::ZERO).as_nanos();
-    let severity = COUNTERS.iter().position(|(state, _)| row["configurationState"] == *state);
+    let finality = FINALITY.iter().position(|state| row["configurationState"] == *state);
     // An empty name is nobody's.
     let user = row["upn"].as_str().filter(|upn| !upn.is_empty()).map(str::to_ascii_lowercase);
-    (local - i128::from(offset) * 1_000_000_000, offset, severity.expect("one of the six"), user)
+    (local - i128::from(offset) * 1_000_000_000, finality.expect("one of the six"), offset, user)
+}
+
+/// The instant of the last run.
+fn last_run(view: &View) -> Option<i128> {
+    let at = &view.summary["lastRunDateTime"];
+    let run = json!({ "lastStateUpdateDateTime": at, "configurationState": "unknown" });
+    at.is_string().then(|| rank(&run).0)
+}
+
+/// What a write was answered with is what is read once its change is committed.
+fn assert_shown(view: &View, ask: &Ask, answer: &Answer) {
+    let row = |rows: &[Value], id: &Value| {
+        rows.iter().find(|row| row["id"] == *id).cloned().expect("what was written is there")
+    };
+    if answer.body.is_empty() {
+        return;
+    }
+    let shown = answer.json();
+    if ask.path.ends_with("/runSummary") {
+        assert_eq!(shown, view.summary);
+    } else if ask.path.ends_with("/deviceRunStates") {
+        for (name, value) in row(&view.devices, &shown["id"]).as_object().expect("a row") {
+            let upn = |value: &Value| value.as_str().map(str::to_ascii_lowercase);
+            match name.as_str() {
+                "upn" => assert_eq!(upn(value), upn(&shown["upn"])),
+                _ => assert_eq!(shown[name], *value, "{name}"),
+            }
+        }
+    } else {
+        assert_eq!(shown, row(&view.users, &shown["id"]));
+    }
+}
+
+/// Everything that a store holds.
+fn held(client: &Client) -> String {
+    format!("{:?}", client.store.iter().collect::<Vec<_>>())
 }
 
 /// Lists and counts of every view agree with one another.
@@ -436,14 +476,8 @@ fn assert_whole(view: &View, is_script: bool) {
         let own: Vec<_> = view.devices.iter().filter(own).cloned().collect();
         assert_eq!(ids(&own), ids(devices), "a user's devices are those that name the user");
     }
-    let latest = view.devices.iter().max_by_key(|row| rank(row));
-    if let Some(latest) = latest {
-        let run = json!({
-            "lastStateUpdateDateTime": view.summary["lastRunDateTime"],
-            "configurationState": "scriptError", "upn": "\u{10FFFF}",
-        });
-        assert!(rank(&run) >= rank(latest), "the last run is the latest");
-    }
+    let latest = view.devices.iter().map(|row| rank(row).0).max();
+    assert!(last_run(view) >= latest, "no row is later than the last run");
 }
 
 proptest! {
@@ -457,17 +491,31 @@ proptest! {
         let mut before = views(&mut client);
         let mut carried = BTreeMap::<usize, Carried>::new();
         for ask in sequence {
-            let answer = client.ask(&ask.request());
+            let request = ask.request();
+            let (answer, change) = client.plan(&request);
+            let mut handled = client.clone();
+            if let Some(change) = &change {
+                prop_assert_eq!(&views(&mut client), &before, "{:?} is planned", ask);
+                client.commit(change);
+            }
+            prop_assert_eq!(&handled.handle(&request), &answer);
+            prop_assert_eq!(held(&handled), held(&client));
             let statuses = [200, 201, 204, 400, 401, 403, 404, 405, 409, 415, 507];
             prop_assert!(statuses.contains(&answer.status), "{:?}: {:?}", ask, answer);
             let after = views(&mut client);
+            let is_report = ask.method == "POST" && ask.path.ends_with("/deviceRunStates");
+            if change.is_none() {
+                prop_assert_eq!(&after, &before, "{:?} asks for no change", ask);
+            }
             if answer.status >= 400 {
                 prop_assert!(!answer.message().is_empty());
-                prop_assert_eq!(&after, &before, "{:?} was refused", ask);
-                continue;
+                // A late report of a removed device was a run.
+                prop_assert!(change.is_none() || answer.status == 409 && is_report);
             }
             if ask.method == "GET" {
-                prop_assert_eq!(&after, &before, "{:?} reads", ask);
+                prop_assert!(change.is_none());
+            }
+            if change.is_none() {
                 continue;
             }
 
@@ -488,11 +536,24 @@ proptest! {
                     known.of_user.clone_from(&now.of_user);
                 }
                 prop_assert_eq!(&*known, &now, "only a write of totals changes what is carried");
+                if changed && answer.status < 300 {
+                    assert_shown(view, &ask, &answer);
+                }
+                let (ran, runs) = (last_run(view), old.as_ref().and_then(last_run));
+                if !(changed && (is_report || ask.path.ends_with("/runSummary"))) {
+                    prop_assert_eq!(ran, runs, "only a report or a declaration is a run");
+                }
 
-                // Of an event and what was recorded before, the greater is recorded.
-                if changed && ask.method == "POST" && ask.path.ends_with("/deviceRunStates") {
+                // Of an event and what was recorded before, the greater is recorded, and the last
+                // run is the latest of all.
+                if changed && is_report {
                     // Numbers beyond a double are JSON, but not every reader's.
                     let Ok(posted) = serde_json::from_slice::<Value>(&ask.body) else { continue };
+                    prop_assert_eq!(ran, runs.max(Some(rank(&posted).0)));
+                    if answer.status >= 400 {
+                        prop_assert_eq!(&view.devices, &old.as_ref().expect("it was known").devices);
+                        continue;
+                    }
                     let id = posted["id"].as_str().expect("an event has an id").to_ascii_lowercase();
                     let find = |view: &View| {
                         view.devices.iter().find(|row| row["id"] == id.as_str()).cloned()

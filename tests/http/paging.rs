@@ -8,8 +8,6 @@ use serde_json::Value;
 
 use crate::client::{CONFIGURATION, Client, configuration, device, event};
 
-const AT: &str = "2026-11-21T09:30:00Z";
-
 /// What may come or go between two pages.
 #[derive(Clone, Copy, Debug)]
 enum Change {
@@ -36,7 +34,7 @@ fn change(client: &mut Client, change: Change, minute: usize) {
     let user = |number| format!("user{number}@example.com");
     let status = match change {
         Change::Comes(number) => {
-            client.send("POST", &devices(), &event(number, Some(&user(number % 4)), "success", AT))
+            client.send("POST", &devices(), &event(number, Some(&user(number % 4)), "success", &at))
         }
         Change::Goes(number) => {
             client.send("DELETE", &format!("{}/{}", devices(), device(number)), "")
@@ -162,7 +160,7 @@ fn a_link_leaves_the_clients_own_words_as_they_are() {
 fn a_link_never_carries_what_json_or_a_uri_would_have_to_escape() {
     let mut client = Client::new();
     change(&mut client, Change::Comes(1), 0);
-    let text = "path and query must be percent-encoded";
+    let text = "the path and the query must be percent-encoded";
     for query in ["x=\"", "x=\\", "x= ", "x=\u{7}", "x=é"] {
         let answer = client.send("GET", &format!("{}?{query}", devices()), "");
         assert_eq!((answer.status, answer.message().as_str()), (400, text), "{query}");

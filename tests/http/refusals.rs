@@ -1,7 +1,8 @@
 //! Every status that refuses, and every message, word for word. What each refusal leaves is what
 //! was there before.
 
-use runtally::graph::{Request, Settings, Store};
+use runtally::http::{Request, Settings};
+use runtally::store::{RolloutId, Store};
 use uuid::Uuid;
 
 use crate::client::{
@@ -55,7 +56,7 @@ fn refuses(client: &mut Client, method: &str, to: &str, body: &str, status: u16,
         400 => "badRequest",
         404 => "itemNotFound",
         405 => "methodNotAllowed",
-        409 if text.contains("declared before") => "nameAlreadyExists",
+        409 if text.contains("exists already") => "nameAlreadyExists",
         409 => "conflict",
         413 => "responseTooLarge",
         _ => "insufficientStorage",
@@ -70,9 +71,9 @@ fn refuses(client: &mut Client, method: &str, to: &str, body: &str, status: u16,
 fn a_token_must_be_given_and_known_and_good_for_a_write() {
     let path = h("/runSummary");
     let missing = "send an Authorization header with a Bearer token";
-    let unknown = "the token is not known here";
-    let reads = "the token may read only; \
-                 a write needs DeviceManagementConfiguration.ReadWrite.All";
+    let unknown = "unknown token";
+    let reads = "this token may only read; \
+                 writing needs DeviceManagementConfiguration.ReadWrite.All";
     let unauthorized = "invalidAuthenticationToken";
     for (method, authorization, status, code, text) in [
         ("GET", None, 401, unauthorized, missing),
@@ -108,7 +109,7 @@ fn an_empty_token_is_nobodys() {
 
 #[test]
 fn a_path_that_leads_nowhere_is_not_found() {
-    let nowhere = "the path leads to nothing";
+    let nowhere = "no such resource";
     for path in [
         "",
         "/",
@@ -206,7 +207,7 @@ fn a_method_that_the_path_does_not_know_is_told_those_it_does() {
     ] {
         for method in ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "get", "", "PROPFIND"] {
             if !allow.split(", ").any(|known| known == method) {
-                let text = format!("the path knows {allow} only");
+                let text = format!("method not allowed (allowed: {allow})");
                 refuses(&mut client(), method, &path, "{}", 405, &text);
                 assert_eq!(client().send(method, &path, "").header("Allow"), Some(allow));
             }
@@ -263,19 +264,14 @@ fn a_body_is_told_the_property_and_the_byte() {
             "PATCH",
             h("/runSummary"),
             &format!(r#"{{"id":"{OTHER}"}}"#),
-            "id must be the one that the path names, or be left out",
+            "id must match the resource, or be left out",
         ),
-        (
-            "PATCH",
-            user.clone(),
-            r#"{"upn":"bob"}"#,
-            "upn must be the one that the path names, or be left out",
-        ),
+        ("PATCH", user.clone(), r#"{"upn":"bob"}"#, "upn must match the resource, or be left out"),
         (
             "PATCH",
             user,
             &format!(r#"{{"id":"{OTHER}"}}"#),
-            "id must be the one that the path names, or be left out",
+            "id must match the resource, or be left out",
         ),
         (
             "POST",
@@ -291,9 +287,7 @@ fn a_body_is_told_the_property_and_the_byte() {
 #[test]
 fn a_query_option_is_refused_by_its_name() {
     let unknown = |name: &str| {
-        format!(
-            "{name} is not known here; reading takes $select, a list $top, $skip and $count as well"
-        )
+        format!("{name} is not supported; reads take $select, lists also $top, $skip and $count")
     };
     for name in ["$filter", "$orderby", "$expand", "$search", "$format", "$apply"] {
         for list in ["/deviceRunStates", "/userRunStates/$count", "/runSummary"] {
@@ -310,7 +304,7 @@ fn a_query_option_is_refused_by_its_name() {
         }
     }
     let list = |query: &str| h(&format!("/deviceRunStates?{query}"));
-    let properties = "$select must list names of the resource's properties";
+    let properties = "$select must list properties of the resource";
     for (path, text) in [
         (h("/runSummary?$top=1"), unknown("$top")),
         (list("$levels=1"), unknown("an option that begins with $")),
@@ -324,10 +318,7 @@ fn a_query_option_is_refused_by_its_name() {
         (list("$select="), properties.to_owned()),
         (list("$select=id,"), properties.to_owned()),
         (list("$select=,id"), properties.to_owned()),
-        (
-            list("$skiptoken=65536"),
-            "$skiptoken must be the one of a link to a next page".to_owned(),
-        ),
+        (list("$skiptoken=65536"), "$skiptoken must come from an @odata.nextLink".to_owned()),
     ] {
         refuses(&mut client(), "GET", &path, "", 400, &text);
     }
@@ -338,10 +329,10 @@ fn declaring_twice_is_a_conflict() {
     let mut client = client();
     client.must(409, "POST", &h("/runSummary"), &SUMMARY.replace("17", "16").replace("5,", "1,"));
     client.must(201, "POST", &configuration(OTHER, "/runSummary"), SUMMARY);
-    let text = "the summary was declared before; change it with PATCH";
+    let text = "the summary exists already; change it with PATCH";
     refuses(&mut client, "POST", &configuration(OTHER, "/runSummary"), SUMMARY, 409, text);
     client.must(201, "POST", &h("/userRunStates"), USER);
-    let text = "the user was declared before; change it with PATCH";
+    let text = "the user exists already; change it with PATCH";
     let other_case = USER.replace("Upn value", "UPN VALUE");
     refuses(&mut client, "POST", &h("/userRunStates"), USER, 409, text);
     refuses(&mut client, "POST", &h("/userRunStates"), &other_case, 409, text);
@@ -466,7 +457,7 @@ fn users_in_error_have_a_limit_in_a_script() {
 fn a_scripts_ids_must_be_those_of_what_is_named() {
     let mut client = client();
     let with = |id: Uuid, body: &str| format!(r#"{{"id":"{id}",{}"#, &body[1..]);
-    let text = "id must be the one that the path names, or be left out";
+    let text = "id must match the resource, or be left out";
 
     let (path, body) = (script("/runSummary/$ref"), totals(0, 1, [0, 0]));
     refuses(&mut client, "POST", &path, &with(THIRD, &body), 400, text);
@@ -499,15 +490,16 @@ fn full_tables_are_told_apart() {
     refuses(&mut client, "POST", &h("/userRunStates"), USER, 507, users);
 
     client.must(201, "POST", &configuration(OTHER, "/runSummary"), SUMMARY);
-    let places = "no room for another: all 2 places are taken";
+    let places = "no room for another roll-out of this kind: all 2 are taken";
     refuses(&mut client, "POST", &configuration(THIRD, "/runSummary"), SUMMARY, 507, places);
-    let full = client.store.declare_configuration(THIRD).expect_err("as the request was told");
+    let full =
+        client.store.insert(RolloutId::configuration(THIRD)).expect_err("as the request was told");
     assert_eq!(full.to_string(), places);
 }
 
 #[test]
 fn an_answer_that_does_not_fit_changes_nothing() {
-    let text = "the answer is longer than the buffer for it";
+    let text = "the answer does not fit the buffer";
     let full = client();
     for (method, path, body) in [
         ("GET", h("/runSummary"), String::new()),

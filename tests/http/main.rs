@@ -2,9 +2,10 @@
 //! the tallies behind them.
 
 mod client;
-#[cfg(feature = "journal")]
-mod journaled;
 mod operations;
 mod paging;
 mod refusals;
+mod restored;
+mod rules;
 mod sequences;
+mod texts;

@@ -1,6 +1,7 @@
 //! A client without a network.
 
-use runtally::graph::{Request, Settings, Store};
+use runtally::http::{Request, Response, Settings};
+use runtally::store::{RolloutId, Store, StoreChange};
 use serde_json::Value;
 use uuid::{Uuid, uuid};
 
@@ -14,11 +15,19 @@ pub(crate) const OTHER: Uuid = uuid!("5b2f1d63-7a1c-4e7f-9a54-1a2e5d8cab21");
 /// There is no room for a third.
 pub(crate) const THIRD: Uuid = uuid!("6c3a2e74-8b2d-4f8a-8b65-2b3f6e9dbc32");
 pub(crate) const SCRIPT: Uuid = uuid!("7d4b3f85-9c3e-4a9b-9c76-3c4a7fae0d43");
+/// What is known at first.
+pub(crate) const ROLLOUTS: [RolloutId; 2] =
+    [RolloutId::configuration(CONFIGURATION), RolloutId::script(SCRIPT)];
 
 pub(crate) const READ: &str = "Bearer reader";
 pub(crate) const WRITE: &str = "Bearer writer";
-const SETTINGS: Settings<'_> =
-    Settings { read_token: "reader", write_token: "writer", bare: false, origin: "http://host" };
+const SETTINGS: Settings<'_> = Settings {
+    read_tokens: &["reader", "old reader"],
+    write_tokens: &["writer", "old writer"],
+    bare: false,
+    origin: "http://host",
+    clock: None,
+};
 
 /// A store with one configuration and one script, and whoever asks it.
 #[derive(Clone)]
@@ -40,19 +49,38 @@ impl Client {
         let mut store = Box::new(Small::new());
         // The seed is nothing that an answer shows.
         store.reseed(0x5EED);
-        store.declare_configuration(CONFIGURATION).expect("there is room");
-        store.declare_script(SCRIPT).expect("there is room");
+        for rollout in ROLLOUTS {
+            store.insert(rollout).expect("there is room");
+        }
         Self { store, settings: SETTINGS, buffer: 1 << 14 }
     }
 
+    /// Asks, and commits what the answer asks for.
     pub(crate) fn ask(&mut self, request: &Request<'_>) -> Answer {
-        let mut buffer = vec![0xAA; self.buffer];
-        let response = self.store.handle(request, &self.settings, &mut buffer);
-        Answer {
-            status: response.status,
-            body: String::from_utf8(response.body.to_vec()).expect("answers are text"),
-            headers: response.headers().collect(),
+        let (answer, change) = self.plan(request);
+        if let Some(change) = change {
+            self.commit(&change);
         }
+        answer
+    }
+
+    /// Asks, and commits nothing.
+    pub(crate) fn plan<'r>(&self, request: &Request<'r>) -> (Answer, Option<StoreChange<'r>>) {
+        let mut buffer = vec![0xAA; self.buffer];
+        let reply = self.store.answer(request, &self.settings, &mut buffer);
+        (reply.response.into(), reply.change)
+    }
+
+    /// Commits a change that an answer asked for.
+    pub(crate) fn commit(&mut self, change: &StoreChange<'_>) {
+        let effect = self.store.check(change).expect("an answer asks for what can be done");
+        assert_eq!(self.store.commit(change), Ok(effect), "{change:?}");
+    }
+
+    /// The same by [`Store::handle`].
+    pub(crate) fn handle(&mut self, request: &Request<'_>) -> Answer {
+        let mut buffer = vec![0xAA; self.buffer];
+        self.store.handle(request, &self.settings, &mut buffer).into()
     }
 
     /// Asks with the writing token and the right media type; `to` may have a query.
@@ -89,6 +117,16 @@ impl Client {
         match page["value"].take() {
             Value::Array(rows) => rows,
             other => panic!("a list has rows: {other}"),
+        }
+    }
+}
+
+impl From<Response<'_>> for Answer {
+    fn from(response: Response<'_>) -> Self {
+        Self {
+            status: response.status,
+            body: String::from_utf8(response.body.to_vec()).expect("answers are text"),
+            headers: response.headers().collect(),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! One test for each operation.
 
-use runtally::graph::{Request, Upn};
-use runtally::{Event, RunState};
+use runtally::http::Request;
+use runtally::{Change, Effect, RunState};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::client::{
-    Answer, CONFIGURATION, Client, OTHER, READ, SCRIPT, configuration, device, event, script,
-    script_event, user_id,
+    Answer, CONFIGURATION, Client, OTHER, READ, ROLLOUTS, SCRIPT, configuration, device, event,
+    script, script_event, user_id,
 };
 
 const AT: &str = "2026-11-21T09:30:00+01:00";
@@ -285,19 +285,20 @@ fn undeclaring_leaves_a_user_with_devices() {
 #[test]
 fn a_retired_device_is_counted_and_not_listed() {
     let mut client = Client::new();
-    let retired = |event: Option<Event<Uuid, Upn>>| event.map(|event| (event.device, event.state));
-    let row = Some((device(1), RunState::Fail));
+    let retire = Change::Retire { device: device(1) };
+    let applied = Ok(Effect::Applied { before: Some(RunState::Fail) });
+    let [configuration, counts] = ROLLOUTS;
 
     client.must(201, "POST", &h("/deviceRunStates"), &event(1, None, "fail", AT));
-    let configuration = client.store.declare_configuration(CONFIGURATION).expect("it is known");
-    assert_eq!(retired(configuration.retire(&device(1))), row);
+    let tally = client.store.tally_mut(configuration).expect("it is known");
+    assert_eq!(tally.commit(&retire), applied);
     let summary = client.get(&h("/runSummary")).json()["value"].take();
     assert_eq!(summary["failedDeviceCount"], 1);
     assert_eq!(client.list(&h("/deviceRunStates")), [] as [Value; 0]);
 
     client.must(201, "POST", &script("/deviceRunStates"), &script_event(1, "fail", AT));
-    let counts = client.store.declare_script(SCRIPT).expect("it is known");
-    assert_eq!(retired(counts.retire(&device(1))), row);
+    let tally = client.store.tally_mut(counts).expect("it is known");
+    assert_eq!(tally.commit(&retire), applied);
     let summary = client.get(&script("/runSummary")).json()["value"].take();
     assert_eq!(summary["errorDeviceCount"], 1);
     assert_eq!(client.list(&script("/deviceRunStates")), [] as [Value; 0]);
