@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use few::few;
 use libfuzzer_sys::fuzz_target;
 use model::{Key, Model, User};
-use runtally::{Change, Counted, DateTime, Entry, Event, Tally, Totals};
+use runtally::{Change, Counted, Entry, Event, Tally};
 
 type Small = Tally<Key, Key, 5, 3>;
 
@@ -40,26 +40,10 @@ fuzz_target!(|changes: Vec<Change<Key, Key>>| {
 /// A tally from the entries, as they were written.
 fn restored(log: &[Entry<Key, Key>]) -> Small {
     let mut tally = Small::new();
-    let mut totals = Totals::default();
     for entry in log {
-        match entry {
-            Entry::Totals(later) => totals = *later,
-            entry => {
-                if let Entry::Device(event) = entry {
-                    ran(&mut totals.last_run, event.at);
-                }
-                tally.restore(entry).expect("it was there");
-            }
-        }
+        tally.restore(entry).expect("it was there");
     }
-    tally.restore(&Entry::Totals(totals)).expect("they were there");
     tally
-}
-
-fn ran(last_run: &mut Option<DateTime>, at: DateTime) {
-    if last_run.is_none_or(|last| last.ticks() < at.ticks()) {
-        *last_run = Some(at.to_utc());
-    }
 }
 
 fn assert_same(tally: &Small, model: &Model) {

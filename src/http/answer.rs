@@ -29,7 +29,7 @@ impl<'a, 'b, 'r> Answer<'a, 'b, 'r> {
 
     /// Makes the answer a refusal.
     #[inline(never)]
-    pub(super) fn refuse(&mut self, problem: &Problem) -> Refused {
+    pub(super) fn refuse(&mut self, problem: Problem<'_>) -> Refused {
         self.body.truncate(0);
         problem.write(&mut self.body);
         self.status = problem.status();
@@ -43,12 +43,12 @@ impl<'a, 'b, 'r> Answer<'a, 'b, 'r> {
     }
 
     /// True, or the answer is a refusal.
-    pub(super) fn require(&mut self, is_right: bool, problem: &Problem) -> Result<(), Refused> {
+    pub(super) fn require(&mut self, is_right: bool, problem: Problem<'_>) -> Result<(), Refused> {
         if is_right { Ok(()) } else { Err(self.refuse(problem)) }
     }
 
     /// What was found, or the answer is a refusal.
-    pub(super) fn found<T>(&mut self, found: Option<T>, problem: &Problem) -> Result<T, Refused> {
+    pub(super) fn found<T>(&mut self, found: Option<T>, problem: Problem<'_>) -> Result<T, Refused> {
         found.ok_or_else(|| self.refuse(problem))
     }
 
@@ -64,10 +64,11 @@ impl<'a, 'b, 'r> Answer<'a, 'b, 'r> {
     }
 
     /// All of the body fits.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn fits(&mut self) -> Result<(), Refused> {
         match self.body.check() {
             Ok(()) => Ok(()),
-            Err(_) => Err(self.refuse(&Problem::AnswerTooLong)),
+            Err(_) => Err(self.refuse(Problem::AnswerTooLong)),
         }
     }
 

@@ -7,14 +7,16 @@ use super::answer::{Answer, Refused};
 use super::cursor::Cursor;
 use super::problem::Problem;
 use super::resources::{Resources, Shapes};
-use super::write::{counted, decoded, must_be, put_declaration, received};
+use super::write::{
+    begin_declaration, counted, declare, declared, decoded, must_be, put_report, received,
+};
 use crate::graph::shape::Select;
 use crate::graph::{
     DeviceState, Error, RunSummary, RunSummaryUpdate, Text, Upn, UserState, UserStateUpdate,
     device_state, run_summary, summary_id, user_state, user_state_id,
 };
-use crate::store::{Kind, NamesUpdate, Rollout, RolloutId, StoreChange};
-use crate::{Change, DateTime, Event, RunState, Summary, UserRow};
+use crate::store::{Kind, Names, NamesUpdate, Rollout, RolloutId, StoreChange};
+use crate::{Change, Counts, DateTime, Event, RunState, Summary, UserRow};
 
 pub(super) struct Configuration;
 
@@ -78,12 +80,11 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
         creates: bool,
         answer: &mut Answer<'_, '_, '_>,
     ) -> Result<u16, Refused> {
-        let update = decoded(RunSummaryUpdate::decode(body), answer)?;
-        answer.require(!(creates && rollout.is_declared()), &Problem::SummaryExists)?;
+        let mut update = RunSummaryUpdate::EMPTY;
+        decoded(update.read(body), answer)?;
+        answer.require(!(creates && rollout.is_declared()), Problem::SummaryExists)?;
         let before = (!creates).then_some(rollout.tally().summary());
-        let summary = summary_of(rollout.id(), &update, before, answer)?;
-        let change = Change::Declare(summary);
-        answer.change.insert(StoreChange::new(rollout.id(), change)).creates = creates;
+        put_summary(rollout.id(), &update, before, answer)?;
         Ok(if creates { 201 } else { 200 })
     }
 
@@ -125,43 +126,36 @@ fn put_user<'r, const DEVICES: usize, const USERS: usize>(
 ) -> Result<(), Refused> {
     let known = known.and_then(|row| rollout.tally().users_from(row).next());
     let known = known.map(|(_, user)| user);
-    let upn = update.upn.or(known.map(|known| known.user.into()));
-    let upn = answer.found(upn, &Problem::Document(Error::missing("upn")))?;
-    // Borrowed where it was read to: a copy of a UPN takes 150 bytes of stack.
-    let user = Upn::try_from(upn);
-    let user = match &user {
-        Ok(user) => user,
-        Err(error) => return Err(answer.refuse(&Problem::Document(*error))),
-    };
-    let names = NamesUpdate { email: update.email, name: update.name };
-    let mut state = match known {
-        None => decoded(update.complete(), answer)?,
-        Some(known) => {
-            let names = rollout.names(known.user);
-            UserState {
-                id: None,
-                upn,
-                email: update.email.unwrap_or(names.email.as_ref().map(Text::from)),
-                name: update.name.unwrap_or(names.name.as_ref().map(Text::from)),
-                last_update: update.last_update.or(known.last_update).unwrap_or(NEVER),
-                devices: update.devices.apply_to(known.reported()),
-            }
+    let upn = update.upn.or(known.as_ref().map(|known| known.user.into()));
+    let upn = answer.found(upn, Problem::Document(&Error::missing("upn")))?;
+    let (names, last_update, devices) = match &known {
+        Some(known) => (rollout.names(known.user), known.last_update, known.reported()),
+        None => {
+            decoded(update.complete().map(drop), answer)?;
+            (const { &Names::NONE }, None, Counts::ZERO)
         }
     };
-    let key = known.map_or(user, |known| known.user);
+    begin_declaration(rollout.id(), upn, answer)?;
+    let Some(user) = declared(answer) else { return Ok(()) };
+    let key = known.as_ref().map_or(user, |known| known.user);
     let id = user_state_id(&rollout.id().id, key);
+    let (is_same, is_declared) =
+        (user == key, known.is_none() && rollout.is_declared_user(user));
     must_be("id", update.id.is_none_or(|given| given == id), answer)?;
-    must_be("upn", user == key, answer)?;
-    let is_declared = known.is_none() && rollout.is_declared_user(user);
-    answer.require(!is_declared, &Problem::UserExists(Kind::Configuration))?;
-    state.id = Some(id);
+    must_be("upn", is_same, answer)?;
+    answer.require(!is_declared, Problem::UserExists(Kind::Configuration))?;
+    let state = UserState {
+        id: Some(id),
+        upn,
+        email: update.email.unwrap_or(names.email.as_ref().map(Text::from)),
+        name: update.name.unwrap_or(names.name.as_ref().map(Text::from)),
+        last_update: update.last_update.or(last_update).unwrap_or(NEVER),
+        devices: update.devices.apply_to(devices),
+    };
     answer.body.resource(&state, Select::ALL);
     answer.fits()?;
-
-    put_declaration(rollout.id(), user, state.devices, Some(state.last_update), answer);
-    if let Some(change) = answer.change {
-        change.names = names;
-    }
+    let names = NamesUpdate { email: update.email, name: update.name };
+    declare(&state.devices, Some(state.last_update), names, answer);
     Ok(())
 }
 
@@ -185,13 +179,8 @@ fn put_event<const DEVICES: usize, const USERS: usize>(
     answer.body.resource(state, Select::ALL);
     answer.fits()?;
     state.state = recorded;
-    put_report(rollout.id(), state, answer);
+    put_report(rollout.id(), || state.event(), answer);
     Ok(state.id)
-}
-
-#[inline(never)]
-fn put_report(id: RolloutId, state: &DeviceState<'_>, answer: &mut Answer<'_, '_, '_>) {
-    *answer.change = Some(StoreChange::new(id, Change::Event(state.event())));
 }
 
 /// `POST {H}/runSummary` of a configuration that is not known yet.
@@ -201,27 +190,30 @@ pub(super) fn create_summary(
     body: &[u8],
     answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
-    let update = decoded(RunSummaryUpdate::decode(body), answer)?;
-    let summary = summary_of(id, &update, None, answer)?;
-    let change = answer.change.insert(StoreChange::new(id, Change::Declare(summary)));
-    change.creates = true;
+    let mut update = RunSummaryUpdate::EMPTY;
+    decoded(update.read(body), answer)?;
+    put_summary(id, &update, None, answer)?;
     answer.done(201)
 }
 
-/// The totals of a body, all of them or on top of those before; written to the answer.
-fn summary_of(
-    id: RolloutId,
+/// Declares the totals of a body: all of them, which creates a summary, or some on top of those
+/// before.
+#[inline(never)]
+fn put_summary(
+    rollout: RolloutId,
     update: &RunSummaryUpdate,
     before: Option<&Summary>,
     answer: &mut Answer<'_, '_, '_>,
-) -> Result<Summary, Refused> {
-    let id = summary_id(&id.id);
+) -> Result<(), Refused> {
+    let id = summary_id(&rollout.id);
     must_be("id", update.id.is_none_or(|given| given == id), answer)?;
-    let summary = match before {
-        Some(before) => update.apply_to(*before),
-        None => decoded(update.complete(), answer)?.summary,
-    };
+    if before.is_none() {
+        decoded(update.complete().map(drop), answer)?;
+    }
+    let summary = update.apply_to(before.copied().unwrap_or_default());
     answer.body.resource(&RunSummary { id: Some(id), summary }, Select::ALL);
     answer.fits()?;
-    Ok(summary)
+    let change = StoreChange::new(rollout, Change::Declare(summary));
+    answer.change.insert(change).creates = before.is_none();
+    Ok(())
 }

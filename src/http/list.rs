@@ -17,7 +17,7 @@ pub(super) struct Page<'a> {
 
 impl Page<'_> {
     #[inline(never)]
-    pub(super) fn write(&self, body: &mut Cursor<'_>) -> Result<(), Problem> {
+    pub(super) fn write(&self, body: &mut Cursor<'_>) -> Result<(), Problem<'static>> {
         let Self { rows, query, request, origin } = *self;
         let link = [origin, request.path, request.query];
         if !link.into_iter().all(is_plain) {

@@ -11,8 +11,10 @@ use crate::store::{Kind, StoreFull};
 use crate::{DateTime, Refusal};
 
 /// Why a request is refused. Nothing was changed.
+///
+/// What is large is borrowed: a problem is made in many places, and handed up from some.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Problem {
+pub(super) enum Problem<'p> {
     NoToken,
     UnknownToken,
     ReadOnlyToken,
@@ -20,29 +22,36 @@ pub(super) enum Problem {
     NotAGuid,
     /// A link could not repeat the path or the query as they are.
     NotEncoded,
-    NotFound(Thing, Uuid),
+    NotFound(Thing, &'p Uuid),
     Method {
         allow: &'static str,
     },
     MediaType,
-    Document(Error),
+    Document(&'p Error),
     /// The body's id or name is not that of the resource.
     Mismatch {
         property: &'static str,
     },
     SummaryExists,
     UserExists(Kind),
-    Refused(Refusal),
+    Refused(&'p Refusal),
     /// A report of a device that was removed later, or at the same time.
-    Removed(DateTime),
-    StoreFull(StoreFull),
-    Option {
-        name: &'static str,
-        must: &'static str,
-    },
+    Removed(&'p DateTime),
+    StoreFull(&'p StoreFull),
+    Option(&'static str, Must),
     /// A query option that is not known here.
     Unsupported(&'static str),
     AnswerTooLong,
+}
+
+/// What a query option must be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Must {
+    ComeOnce,
+    BeANumber,
+    BeABool,
+    ListProperties,
+    ComeFromALink,
 }
 
 /// What a request names.
@@ -53,14 +62,14 @@ pub(super) enum Thing {
     User,
 }
 
-impl Problem {
+impl Problem<'_> {
     pub(super) const fn status(&self) -> u16 {
         match self {
             Self::NotAGuid
             | Self::NotEncoded
             | Self::Document(_)
             | Self::Mismatch { .. }
-            | Self::Option { .. }
+            | Self::Option(..)
             | Self::Unsupported(_) => 400,
             Self::NoToken | Self::UnknownToken => 401,
             Self::ReadOnlyToken => 403,
@@ -111,7 +120,7 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for Problem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoToken => "send an Authorization header with a Bearer token",
@@ -152,7 +161,7 @@ impl fmt::Display for Problem {
                 );
             }
             Self::StoreFull(full) => return full.fmt(f),
-            Self::Option { name, must } => return sentence!(f, "{} {}", *name, *must),
+            Self::Option(name, must) => return sentence!(f, "{} {}", *name, must.name()),
             Self::Unsupported(name) => {
                 return sentence!(
                     f,
@@ -162,6 +171,18 @@ impl fmt::Display for Problem {
             }
             Self::AnswerTooLong => "the answer does not fit the buffer",
         })
+    }
+}
+
+impl Must {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ComeOnce => "is given twice",
+            Self::BeANumber => "must be a number of rows",
+            Self::BeABool => "must be true or false",
+            Self::ListProperties => "must list properties of the resource",
+            Self::ComeFromALink => "must come from an @odata.nextLink",
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Query options: `$select`, `$top`, `$skip`, `$count`.
 
-use super::problem::Problem;
+use super::problem::{Must, Problem};
 use super::uri::{Encoded, halves, next_part};
 use crate::graph::shape::{Select, Shape};
 
@@ -21,7 +21,7 @@ pub(super) struct Query {
 
 impl Query {
     /// Reads the options of a list, or of what is read alone.
-    pub(super) fn parse(query: &str, shape: &Shape, is_list: bool) -> Result<Self, Problem> {
+    pub(super) fn parse(query: &str, shape: &Shape, is_list: bool) -> Result<Self, Problem<'static>> {
         let mut options = Self { select: Select::ALL, top: None, skip: 0, count: false, from: 0 };
         let mut given = [false; NAMES.len()];
         let mut rest = Some(query);
@@ -32,29 +32,29 @@ impl Query {
             if !is_list && option != Name::Select {
                 return Err(Problem::Unsupported(name));
             }
-            let wrong = |must| Problem::Option { name, must };
+            let wrong = |must| Problem::Option(name, must);
             if let Some(given) = given.get_mut(option as usize)
                 && core::mem::replace(given, true)
             {
-                return Err(wrong("is given twice"));
+                return Err(wrong(Must::ComeOnce));
             }
-            let rows = || value.number().ok_or(wrong("must be a number of rows"));
+            let rows = || value.number().ok_or(wrong(Must::BeANumber));
             match option {
                 Name::Select => {
                     let select = select(value, shape);
-                    options.select = select.ok_or(wrong("must list properties of the resource"))?;
+                    options.select = select.ok_or(wrong(Must::ListProperties))?;
                 }
                 Name::Top => options.top = Some(rows()?),
                 Name::Skip => options.skip = rows()?,
                 Name::Count => {
                     options.count = value.is("true");
                     if !options.count && !value.is("false") {
-                        return Err(wrong("must be true or false"));
+                        return Err(wrong(Must::BeABool));
                     }
                 }
                 Name::SkipToken => {
                     let token = value.number().and_then(|number| number.try_into().ok());
-                    options.from = token.ok_or(wrong("must come from an @odata.nextLink"))?;
+                    options.from = token.ok_or(wrong(Must::ComeFromALink))?;
                 }
             }
         }
@@ -78,7 +78,7 @@ enum Name {
     SkipToken,
 }
 
-/// The options that are known, and those an OData client may ask for that would need all rows at
+/// The options that are known. Those without a name here are refused; most would need all rows at
 /// once.
 const NAMES: [(&str, Option<Name>); 11] = [
     ("$select", Some(Name::Select)),
@@ -98,7 +98,7 @@ impl Name {
     /// The option of this name, with or without the dollar sign; none for a name that is the
     /// client's own.
     #[inline(never)]
-    fn parse(given: Encoded<'_>) -> Result<Option<(Self, &'static str)>, Problem> {
+    fn parse(given: Encoded<'_>) -> Result<Option<(Self, &'static str)>, Problem<'static>> {
         let known = NAMES.into_iter().find(|(name, _)| {
             given.is(name) || name.strip_prefix('$').is_some_and(|name| given.is(name))
         });

@@ -109,13 +109,13 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
             // Creating its summary makes a configuration known.
             None if matches!((method, route.target), (Method::Post, Target::Summary)) => {
                 if let Err(full) = self.check_room(route.rollout.kind) {
-                    return Err(answer.refuse(&Problem::StoreFull(full)));
+                    return Err(answer.refuse(Problem::StoreFull(&full)));
                 }
                 configuration::create_summary(route.rollout, request.body, answer)
             }
             None => {
                 let thing = Thing::Rollout(route.rollout.kind);
-                Err(answer.refuse(&Problem::NotFound(thing, route.rollout.id)))
+                Err(answer.refuse(Problem::NotFound(thing, &route.rollout.id)))
             }
         }
     }
@@ -158,7 +158,7 @@ fn respond<'r, const DEVICES: usize, const USERS: usize>(
         (Method::Delete, Target::Devices(Pick::One(device))) => {
             write::remove(rollout, device, settings, answer)
         }
-        (Method::Patch | Method::Delete, _) => Err(answer.refuse(&Problem::NoPath)),
+        (Method::Patch | Method::Delete, _) => Err(answer.refuse(Problem::NoPath)),
     }
 }
 
@@ -175,7 +175,7 @@ fn get<const DEVICES: usize, const USERS: usize>(
     let (shape, pick, user) = match route.target {
         Target::Summary | Target::SummaryRef => {
             let select = Query::parse(request.query, shapes.summary, false);
-            let select = select.map_err(|problem| answer.refuse(&problem))?.select;
+            let select = select.map_err(|problem| answer.refuse(problem))?.select;
             let (before, after) = if settings.bare { ("", "") } else { ("{\"value\":", "}") };
             answer.body.raw(before);
             resources.write_summary(rollout, select, &mut answer.body);
@@ -190,7 +190,7 @@ fn get<const DEVICES: usize, const USERS: usize>(
     };
     let is_list = !matches!(pick, Pick::One(_));
     let query = Query::parse(request.query, shape, is_list);
-    let query = query.map_err(|problem| answer.refuse(&problem))?;
+    let query = query.map_err(|problem| answer.refuse(problem))?;
     let devices = DeviceRows { resources, rollout, user, select: query.select };
     let users = UserRows { resources, rollout, select: query.select };
     let is_users = matches!(route.target, Target::Users(_));
@@ -198,7 +198,7 @@ fn get<const DEVICES: usize, const USERS: usize>(
     match pick {
         Pick::All => {
             let page = Page { rows, query: &query, request, origin: settings.origin };
-            page.write(&mut answer.body).map_err(|problem| answer.refuse(&problem))?;
+            page.write(&mut answer.body).map_err(|problem| answer.refuse(problem))?;
         }
         Pick::Count => {
             answer.is_text();
@@ -209,7 +209,7 @@ fn get<const DEVICES: usize, const USERS: usize>(
                 user_of(rollout, one, answer)?.0
             } else {
                 let row = rollout.tally().find(&one).map(DeviceHandle::number);
-                answer.found(row, &Problem::NotFound(Thing::Device, one))?
+                answer.found(row, Problem::NotFound(Thing::Device, &one))?
             };
             rows.write(row, &mut answer.body);
         }
@@ -228,7 +228,7 @@ fn user_of<'s, const DEVICES: usize, const USERS: usize>(
     let mut users = rollout.tally().user_keys_from(0);
     let found = users.find(|(_, upn)| user_state_id(&space, upn) == id);
     let found = found.map(|(handle, upn)| (handle.number(), upn));
-    answer.found(found, &Problem::NotFound(Thing::User, id))
+    answer.found(found, Problem::NotFound(Thing::User, &id))
 }
 
 /// Where a request leads and what it does there, if its sender may.
@@ -240,22 +240,19 @@ fn admit(
 ) -> Result<(Route, Method), Refused> {
     let Some(access) = settings.access(request.authorization) else {
         let is_token = token(request.authorization).is_some();
-        return Err(answer.refuse(if is_token {
-            &Problem::UnknownToken
-        } else {
-            &Problem::NoToken
-        }));
+        let problem = if is_token { Problem::UnknownToken } else { Problem::NoToken };
+        return Err(answer.refuse(problem));
     };
-    let route = Route::parse(request.path).map_err(|problem| answer.refuse(&problem))?;
-    let allow = answer.found(route.allow(), &Problem::NoPath)?;
+    let route = Route::parse(request.path).map_err(|problem| answer.refuse(problem))?;
+    let allow = answer.found(route.allow(), Problem::NoPath)?;
     let mut methods = Some(allow);
     let is_allowed = iter::from_fn(|| next_part(&mut methods, b','))
         .any(|method| method.trim_ascii_start() == request.method);
     let method = Method::parse(request.method).filter(|_| is_allowed);
-    let method = answer.found(method, &Problem::Method { allow })?;
-    answer.require(method == Method::Get || access == Access::Write, &Problem::ReadOnlyToken)?;
+    let method = answer.found(method, Problem::Method { allow })?;
+    answer.require(method == Method::Get || access == Access::Write, Problem::ReadOnlyToken)?;
     let has_body = matches!(method, Method::Post | Method::Patch);
-    answer.require(!has_body || is_json(request.content_type), &Problem::MediaType)?;
+    answer.require(!has_body || is_json(request.content_type), Problem::MediaType)?;
     Ok((route, method))
 }
 

@@ -54,7 +54,7 @@ pub(super) enum Pick {
 }
 
 impl Route {
-    pub(super) fn parse(path: &str) -> Result<Self, Problem> {
+    pub(super) fn parse(path: &str) -> Result<Self, Problem<'static>> {
         let mut rest = Some(path.strip_prefix('/').ok_or(Problem::NoPath)?);
         let mut next = || next_part(&mut rest, b'/').map(Encoded);
         let one_of = |segment: Option<Encoded<'_>>, words: &[&str]| {
@@ -113,7 +113,7 @@ impl Route {
 }
 
 impl Pick {
-    fn parse(segment: Option<Encoded<'_>>) -> Result<Self, Problem> {
+    fn parse(segment: Option<Encoded<'_>>) -> Result<Self, Problem<'static>> {
         match segment {
             None => Ok(Self::All),
             Some(segment) if segment.is("$count") => Ok(Self::Count),
@@ -122,6 +122,6 @@ impl Pick {
     }
 }
 
-fn guid(segment: Encoded<'_>) -> Result<Uuid, Problem> {
+fn guid(segment: Encoded<'_>) -> Result<Uuid, Problem<'static>> {
     segment.guid().ok_or(Problem::NotAGuid)
 }

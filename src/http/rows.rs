@@ -7,8 +7,8 @@ use crate::graph::Upn;
 use crate::graph::shape::Select;
 use crate::store::Rollout;
 
-/// The rows of a list, by numbers that rise. So a walk along the links to the next page ends,
-/// whatever comes and goes meanwhile, and meets every row that stays exactly once.
+/// The rows of a list, in ascending order of their numbers. So following the links from page to page
+/// ends, whatever comes and goes meanwhile, and meets every row that stays exactly once.
 pub(super) trait Rows {
     /// The first row of this number or a higher one.
     fn next(&self, from: u16) -> Option<u16>;

@@ -7,13 +7,15 @@ use super::answer::{Answer, Refused};
 use super::cursor::Cursor;
 use super::problem::Problem;
 use super::resources::{Resources, Shapes};
-use super::write::{counted, decoded, must_be, put_declaration, received};
+use super::write::{
+    begin_declaration, counted, declare, decoded, must_be, put_report, received,
+};
 use crate::graph::shape::Select;
 use crate::graph::{
     ScriptDeviceState, ScriptRunSummary, ScriptUserState, Upn, script_device_state,
     script_run_summary, script_user_state, summary_id, user_state_id,
 };
-use crate::store::{Kind, Rollout, StoreChange, error_count};
+use crate::store::{Kind, NamesUpdate, Rollout, StoreChange, error_count};
 use crate::{Change, Counted, Counter, Counts, Entry, Event, Refusal, RunState, Summary, UserRow};
 
 pub(super) struct Script;
@@ -78,7 +80,8 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         _creates: bool,
         answer: &mut Answer<'_, '_, '_>,
     ) -> Result<u16, Refused> {
-        let written = decoded(ScriptRunSummary::decode(body), answer)?;
+        let mut written = ScriptRunSummary::EMPTY;
+        decoded(written.read(body), answer)?;
         let id = summary_id(&rollout.id().id);
         must_be("id", written.id.is_none_or(|given| given == id), answer)?;
         let (tally, now) = (rollout.tally(), rollout.tally().summary());
@@ -102,7 +105,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
     ) -> Result<(), Refused> {
         let mut state = ScriptUserState::EMPTY;
         decoded(state.read(body), answer)?;
-        put_user(rollout, &state, answer)
+        put_user(rollout, &mut state, answer)
     }
 
     fn report(
@@ -113,8 +116,9 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         settings: &Settings<'_>,
         answer: &mut Answer<'_, '_, '_>,
     ) -> Result<Uuid, Refused> {
-        let state = decoded(ScriptDeviceState::decode(body), answer)?;
-        put_event(rollout, user, state, settings, answer)
+        let mut state = ScriptDeviceState::EMPTY;
+        decoded(state.read(body), answer)?;
+        put_event(rollout, user, &mut state, settings, answer)
     }
 }
 
@@ -123,21 +127,23 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
 #[inline(never)]
 fn put_user<const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
-    state: &ScriptUserState,
+    state: &mut ScriptUserState,
     answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
     let id = user_state_id(&rollout.id().id, &state.upn);
     must_be("id", state.id.is_none_or(|given| given == id), answer)?;
     let known = rollout.tally().user(&state.upn);
     let is_declared = known.is_some_and(|user| user.declared);
-    answer.require(!is_declared, &Problem::UserExists(Kind::Script))?;
+    answer.require(!is_declared, Problem::UserExists(Kind::Script))?;
     let (reported, live) =
         known.map_or((Counts::ZERO, Counts::ZERO), |user| (user.reported(), user.live));
     let (success, error) = (state.success_devices, state.error_devices);
     let devices = total(Counted::Devices, &reported, &live, success, error, answer)?;
-    answer.body.resource(&ScriptUserState { id: Some(id), ..state.clone() }, Select::ALL);
+    state.id = Some(id);
+    answer.body.resource(state, Select::ALL);
     answer.fits()?;
-    put_declaration(rollout.id(), &state.upn, devices, None, answer);
+    begin_declaration(rollout.id(), (&state.upn).into(), answer)?;
+    declare(&devices, None, NamesUpdate::default(), answer);
     Ok(())
 }
 
@@ -146,14 +152,14 @@ fn put_user<const DEVICES: usize, const USERS: usize>(
 fn put_event<const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
     user: Option<&Upn>,
-    mut state: ScriptDeviceState<'_>,
+    state: &mut ScriptDeviceState<'_>,
     settings: &Settings<'_>,
     answer: &mut Answer<'_, '_, '_>,
 ) -> Result<Uuid, Refused> {
     state.last_update = received(state.last_update, settings);
     let recorded = state.state;
     state.state = counted(rollout, recorded, state.last_update);
-    answer.body.resource(&state, Select::ALL);
+    answer.body.resource(state, Select::ALL);
     answer.fits()?;
     state.state = recorded;
     // The flat path names no user, so a known device keeps its own.
@@ -161,8 +167,7 @@ fn put_event<const DEVICES: usize, const USERS: usize>(
         Some(Entry::Retired { event, .. }) => event.user,
         _ => rollout.tally().device(&state.id)?.user,
     });
-    let change = Change::Event(state.event(user));
-    *answer.change = Some(StoreChange::new(rollout.id(), change));
+    put_report(rollout.id(), || state.event(user), answer);
     Ok(state.id)
 }
 
@@ -180,10 +185,10 @@ fn total(
     let broken = error.checked_sub(failed).filter(|&broken| broken >= live[state]);
     let counter = Counter { of, state };
     let below = Refusal::BelowLive { counter, written: error, live: error_count(live) };
-    let broken = answer.found(broken, &Problem::Refused(below))?;
+    let broken = answer.found(broken, Problem::Refused(&below))?;
     let with = |counts: Counts, state, count| counts.with(state, count);
     let counts = with(*reported, RunState::Success, success)
         .and_then(|counts| with(counts, RunState::Fail, failed))
         .and_then(|counts| with(counts, state, broken));
-    counts.map_err(|error| answer.refuse(&Problem::Refused(error.of(of).into())))
+    counts.map_err(|error| answer.refuse(Problem::Refused(&error.of(of).into())))
 }

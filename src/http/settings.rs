@@ -27,10 +27,10 @@ use crate::{DateTime, Event};
 #[derive(Clone, Copy, Default)]
 pub struct Settings<'a> {
     /// The bearer tokens that may read: Graph's `DeviceManagementConfiguration.Read.All`. An empty
-    /// one is nobody's.
+    /// token never matches.
     pub read_tokens: &'a [&'a str],
     /// The bearer tokens that may read and write:
-    /// `DeviceManagementConfiguration.ReadWrite.All`. An empty one is nobody's.
+    /// `DeviceManagementConfiguration.ReadWrite.All`. An empty token never matches.
     pub write_tokens: &'a [&'a str],
     /// Sends a summary alone and not as `{"value": summary}`, which is what the documentation shows
     /// but not what Graph's generated clients read.
@@ -38,7 +38,7 @@ pub struct Settings<'a> {
     /// Scheme and authority for the link to the next page, such as `http://127.0.0.1:8080`: clients
     /// follow that link as it is. Empty makes the link a path.
     pub origin: &'a str,
-    /// What the receiver's clock says. Without it, the date-times of events are taken as they are.
+    /// The receiver's clock. Without one, the date-times of events are taken as they are.
     pub clock: Option<Clock>,
 }
 
@@ -51,15 +51,15 @@ pub struct Settings<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Access {
-    /// To read.
+    /// Reading.
     Read,
-    /// To read and to write.
+    /// Reading and writing.
     Write,
 }
 
 impl Settings<'_> {
-    /// What the value of an `Authorization` header allows; `None` if it holds no token that is
-    /// known. Ask before the body is read.
+    /// What the value of an `Authorization` header allows; `None` without a known token. Ask before
+    /// reading the body.
     ///
     /// Tokens are compared in constant time, so that the time an answer takes does not tell how
     /// much of a guess was right.
@@ -134,7 +134,7 @@ impl fmt::Debug for Redacted {
     }
 }
 
-/// The receiver's clock, and what it takes for a device's own: see [`Event::received`].
+/// The receiver's clock, and the times it accepts from a device's own: see [`Event::received`].
 ///
 /// ```
 /// use runtally::http::Clock;
@@ -147,7 +147,7 @@ impl fmt::Debug for Redacted {
 pub struct Clock {
     /// The time now.
     pub now: DateTime,
-    /// The earliest time that a device's clock may say.
+    /// The earliest time accepted.
     pub earliest: DateTime,
     /// How far a device's clock may be ahead.
     #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
@@ -155,8 +155,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that says `now`, and takes events since 2001-01-01 that are no more than 24 hours
-    /// ahead.
+    /// A clock that says `now` and accepts times from 2001-01-01 to 24 hours ahead of it.
     ///
     /// ```
     /// use runtally::http::Clock;

@@ -1,7 +1,7 @@
 //! The pieces of a URI: percent-encoded text, read without a copy.
 //!
-//! Here and beside, texts are cut by [`next_part`] and not by `split`: that knows every way to cut,
-//! and takes ten times the flash.
+//! All of this module splits text with [`next_part`], because `str::split` takes ten times the
+//! flash.
 
 use uuid::Uuid;
 

@@ -7,8 +7,8 @@ use super::answer::{Answer, Refused};
 use super::problem::{Problem, Thing};
 use super::resources::Resources;
 use crate::graph::shape::Select;
-use crate::graph::{Error, Upn};
-use crate::store::{Rollout, RolloutId, StoreChange};
+use crate::graph::{Error, Text, Upn};
+use crate::store::{NamesUpdate, Rollout, RolloutId, StoreChange};
 use crate::{Change, Counts, DateTime, Effect, Entry, Event, RunState};
 
 /// The document, or the answer is what is wrong with it.
@@ -16,7 +16,7 @@ pub(super) fn decoded<T>(
     document: Result<T, Error>,
     answer: &mut Answer<'_, '_, '_>,
 ) -> Result<T, Refused> {
-    document.map_err(|error| answer.refuse(&Problem::Document(error)))
+    document.map_err(|error| answer.refuse(Problem::Document(&error)))
 }
 
 /// An id in the body must be the one that the path or the resource says.
@@ -25,7 +25,7 @@ pub(super) fn must_be(
     is_same: bool,
     answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
-    answer.require(is_same, &Problem::Mismatch { property })
+    answer.require(is_same, Problem::Mismatch { property })
 }
 
 /// The answer's change, if the roll-out's tally takes it. It is put there first and checked there:
@@ -39,21 +39,49 @@ fn check<const DEVICES: usize, const USERS: usize>(
         Some(change) => rollout.check(&change.change),
         None => Ok(Effect::Unknown),
     };
-    checked.map_err(|refusal| answer.refuse(&Problem::Refused(refusal)))
+    checked.map_err(|refusal| answer.refuse(Problem::Refused(&refusal)))
 }
 
-/// The declaration of a user becomes the answer's change.
-// Out of line, so that what is refused before does not pay for its stack.
+/// The declaration of a user becomes the answer's change, of nothing so far:
+/// [`declare`](declare) says what. The user is read to there, since a UPN takes 150 bytes of stack.
+// Out of line, so that what is refused afterwards does not pay for its stack.
 #[inline(never)]
-pub(super) fn put_declaration(
+pub(super) fn begin_declaration(
     id: RolloutId,
-    user: &Upn,
-    devices: Counts,
-    last_update: Option<DateTime>,
+    upn: Text<'_, { Upn::MAX_LEN }>,
     answer: &mut Answer<'_, '_, '_>,
-) {
-    let change = Change::DeclareUser { user: user.clone(), devices, last_update };
+) -> Result<(), Refused> {
+    let user = match Upn::try_from(upn) {
+        Ok(user) => user,
+        Err(error) => return Err(answer.refuse(Problem::Document(&error))),
+    };
+    let change = Change::DeclareUser { user, devices: Counts::ZERO, last_update: None };
     *answer.change = Some(StoreChange::new(id, change));
+    Ok(())
+}
+
+/// The user whose declaration is the answer's change.
+pub(super) fn declared<'u>(answer: &'u Answer<'_, '_, '_>) -> Option<&'u Upn> {
+    match &*answer.change {
+        Some(StoreChange { change: Change::DeclareUser { user, .. }, .. }) => Some(user),
+        _ => None,
+    }
+}
+
+/// What is declared of that user.
+pub(super) fn declare<'r>(
+    counts: &Counts,
+    at: Option<DateTime>,
+    update: NamesUpdate<'r>,
+    answer: &mut Answer<'_, '_, 'r>,
+) {
+    if let Some(change) = answer.change
+        && let Change::DeclareUser { devices, last_update, .. } = &mut change.change
+    {
+        *devices = *counts;
+        *last_update = at;
+        change.names = update;
+    }
 }
 
 /// `POST` and `PATCH` of `…/runSummary`.
@@ -115,6 +143,17 @@ pub(super) fn report<const DEVICES: usize, const USERS: usize>(
     answer.done(201)
 }
 
+/// The event that was read becomes the answer's change.
+// Out of line: an event takes 170 bytes of stack, and a change 250.
+#[inline(never)]
+pub(super) fn put_report(
+    id: RolloutId,
+    event: impl FnOnce() -> Event<Uuid, Upn>,
+    answer: &mut Answer<'_, '_, '_>,
+) {
+    *answer.change = Some(StoreChange::new(id, Change::Event(event())));
+}
+
 /// The state that an event will count in, which is what its answer shows.
 pub(super) fn counted<const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'_, DEVICES, USERS>,
@@ -145,7 +184,7 @@ fn show_recorded<const DEVICES: usize, const USERS: usize>(
         *answer.change = None;
     }
     let recorded = match rollout.tally().tombstone(&device) {
-        Some(Entry::Removed { at, .. }) => return Err(answer.refuse(&Problem::Removed(at))),
+        Some(Entry::Removed { at, .. }) => return Err(answer.refuse(Problem::Removed(&at))),
         // It goes on counting in the state that was carried for it.
         Some(Entry::Retired { event, counted }) => Some((event, counted)),
         _ => rollout.tally().device(&device).map(|it| (it, rollout.tally().counted(&it))),
@@ -170,7 +209,7 @@ pub(super) fn remove<const DEVICES: usize, const USERS: usize>(
         Some(Entry::Retired { event, .. }) => Some(event.at),
         _ => rollout.tally().device(&device).map(|recorded| recorded.at),
     };
-    let recorded = answer.found(recorded, &Problem::NotFound(Thing::Device, device))?;
+    let recorded = answer.found(recorded, Problem::NotFound(Thing::Device, &device))?;
     let now = settings.clock.map(|clock| clock.now).filter(|now| now.ticks() > recorded.ticks());
     let at = now.unwrap_or(recorded);
     let change = Change::Remove { device, at };

@@ -1,7 +1,7 @@
 //! Configurations and scripts by id: what a gateway keeps.
 //!
-//! A [`Store`] knows nothing of HTTP; [`http`](crate::http) answers requests on one. What happens
-//! to a roll-out is a [`StoreChange`]: checked on `&Store`, made durable by whoever keeps it, then
+//! A [`Store`] knows nothing of HTTP; [`http`](crate::http) answers requests to one. Whatever
+//! happens to a roll-out is a [`StoreChange`]: checked on `&Store`, made durable by the caller, then
 //! committed.
 //!
 //! ```
@@ -21,6 +21,41 @@
 //! // Here it is written down.
 //! store.commit(&change)?;
 //! assert_eq!(store.get(configuration).map(|it| it.tally().device_count()), Some(1));
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! # Making a store durable
+//!
+//! Of each change, write down before it is committed: the roll-out, the entries that
+//! [`Tally::entries_after`] gives, [`creates`](StoreChange::creates) and
+//! [`names`](StoreChange::names); and each [version](Store::set_version) that is set. To restore a
+//! store, insert the roll-outs, [restore](Tally::restore) their entries in the order they were
+//! written, and then [what was created](Store::restore_declared), the
+//! [names](Store::restore_names) and the versions.
+//!
+//! ```
+//! use runtally::store::{RolloutId, Store, StoreChange};
+//! use runtally::{Change, Entry, Event, RunState};
+//! use uuid::Uuid;
+//!
+//! let mut store: Store<1, 0, 64, 16> = Store::new();
+//! let id = RolloutId::configuration(Uuid::from_u128(1));
+//! store.insert(id)?;
+//! let at = "2026-11-21T09:30:00Z".parse()?;
+//! let event = Event { device: Uuid::from_u128(7), user: None, state: RunState::Success, at };
+//! let change = StoreChange::new(id, Change::Event(event));
+//!
+//! let mut log = Vec::new();
+//! let (_, entries) = store.get(id).expect("inserted").tally().entries_after(&change.change)?;
+//! log.extend(entries.map(Entry::cloned));
+//! store.commit(&change)?;
+//!
+//! let mut restored: Store<1, 0, 64, 16> = Store::new();
+//! restored.insert(id)?;
+//! for entry in &log {
+//!     restored.tally_mut(id).expect("inserted").restore(entry)?;
+//! }
+//! assert_eq!(restored.get(id).map(|it| it.tally()), store.get(id).map(|it| it.tally()));
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
@@ -310,8 +345,8 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         Ok(slot.commit(change)?)
     }
 
-    /// Restores whether the summary of a roll-out was created by a request: for whoever kept that.
-    /// False if the roll-out is not known.
+    /// Restores whether the summary of a roll-out was created by a request. False if the roll-out
+    /// is not known.
     ///
     /// ```
     /// use runtally::store::{RolloutId, Store};

@@ -3,7 +3,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::record::{RunFrom, Stamp, Tombstone};
-use super::{DeviceRecord, Tally, UserRecord, Violation};
+use super::{DeviceRecord, Refusal, Tally, UserRecord, Violation};
 use crate::strategies::changes;
 use crate::table::RowId;
 use crate::{Change, Counted, Counter, Counts, DateTime, Event, RunState};
@@ -346,19 +346,29 @@ fn a_tally_shows_what_it_keeps() {
 proptest! {
     #[cfg(feature = "graph")]
     #[test]
-    fn a_preview_is_what_a_change_comes_to(
+    fn a_judge_sees_the_summary_that_a_change_comes_to(
         changes in prop::collection::vec(changes(0..8u16, 0..4u16), 0..32),
     ) {
         let mut tally: Tally<u16, u16, 5, 3> = Tally::new();
         for change in changes {
-            let preview = tally.preview(&change);
+            let mut judged = None;
+            let checked = tally.check_with(&change, |summary| {
+                judged = Some(*summary);
+                Ok(())
+            });
+            let refusal = Refusal::DevicesFull { capacity: 9 };
+            prop_assert_eq!(
+                tally.check_with(&change, |_| Err(refusal)),
+                checked.and(Err(refusal))
+            );
             if let Change::Event(Event { at, .. }) = change {
                 let moves = tally.moves_last_run(at);
                 let last_run = tally.summary().last_run;
                 prop_assert_eq!(moves, last_run.is_none_or(|last| last.ticks() < at.ticks()));
             }
             let effect = tally.commit(&change);
-            prop_assert_eq!(preview, effect.map(|effect| (effect, *tally.summary())));
+            prop_assert_eq!(checked, effect);
+            prop_assert_eq!(judged, effect.ok().map(|_| *tally.summary()));
         }
     }
 

@@ -11,7 +11,7 @@ use runtally::{Change, Counts, DateTime, Entry, Tally, Totals};
 use uuid::Uuid;
 
 use crate::client::{
-    CONFIGURATION, Client, OTHER, ROLLOUTS, SCRIPT, Small, configuration, device, event,
+    CONFIGURATION, Client, OTHER, ROLLOUTS, SCRIPT, Small, configuration, device, event, user_id,
 };
 use crate::sequences::{Ask, TIMES, asks};
 
@@ -115,20 +115,11 @@ impl Written {
         }
     }
 
-    /// The log from its start on.
+    /// The log as it was written.
     fn replay(&self, tally: &mut SmallTally) {
-        let mut totals = Totals::default();
         for entry in &self.log {
-            match entry {
-                Entry::Totals(later) => totals = *later,
-                Entry::Device(event) => run(&mut totals.last_run, event.at),
-                _ => {}
-            }
-            if !matches!(entry, Entry::Totals(_)) {
-                tally.restore(entry).expect("it was there");
-            }
+            tally.restore(entry).expect("it was there");
         }
-        tally.restore(&Entry::Totals(totals)).expect("they were there");
     }
 
     /// The rows, the last ones first where the order is free.
@@ -256,6 +247,8 @@ fn what_changes_nothing_asks_for_no_change() {
     assert!(asks_for_change("POST", &path, &reported.replace("09:30", "09:31")));
     assert!(!asks_for_change("GET", &path, ""), "a read");
     assert!(!asks_for_change("POST", "/nowhere", &reported), "a refusal");
+    let user = format!("/userRunStates/{}", user_id(CONFIGURATION, "ada"));
+    assert!(!asks_for_change("DELETE", &configuration(CONFIGURATION, &user), ""), "no declaration");
     let row = format!("{path}/{}", device(1));
     assert!(asks_for_change("DELETE", &row, ""));
     assert!(!asks_for_change("DELETE", &row, ""), "a device that is gone");

@@ -1,6 +1,8 @@
 //! HTTP by hand, so that a test can send what no client would.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub(crate) mod process;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;

@@ -203,7 +203,7 @@ fn json(tally: &mut Rows, bytes: &mut [u8]) {
     });
     print("DeviceState::encode", states);
     let states = DOCUMENTS.map(|json| {
-        let Ok(state) = UserStateUpdate::decode(json).and_then(UserStateUpdate::complete) else {
+        let Ok(state) = UserStateUpdate::decode(json).and_then(|it| it.complete()) else {
             return 0;
         };
         depth(|| _ = black_box(state.encode(bytes)))
