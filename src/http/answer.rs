@@ -48,7 +48,11 @@ impl<'a, 'b, 'r> Answer<'a, 'b, 'r> {
     }
 
     /// What was found, or the answer is a refusal.
-    pub(super) fn found<T>(&mut self, found: Option<T>, problem: Problem<'_>) -> Result<T, Refused> {
+    pub(super) fn found<T>(
+        &mut self,
+        found: Option<T>,
+        problem: Problem<'_>,
+    ) -> Result<T, Refused> {
         found.ok_or_else(|| self.refuse(problem))
     }
 

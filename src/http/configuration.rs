@@ -139,8 +139,7 @@ fn put_user<'r, const DEVICES: usize, const USERS: usize>(
     let Some(user) = declared(answer) else { return Ok(()) };
     let key = known.as_ref().map_or(user, |known| known.user);
     let id = user_state_id(&rollout.id().id, key);
-    let (is_same, is_declared) =
-        (user == key, known.is_none() && rollout.is_declared_user(user));
+    let (is_same, is_declared) = (user == key, known.is_none() && rollout.is_declared_user(user));
     must_be("id", update.id.is_none_or(|given| given == id), answer)?;
     must_be("upn", is_same, answer)?;
     answer.require(!is_declared, Problem::UserExists(Kind::Configuration))?;

@@ -21,7 +21,11 @@ pub(super) struct Query {
 
 impl Query {
     /// Reads the options of a list, or of what is read alone.
-    pub(super) fn parse(query: &str, shape: &Shape, is_list: bool) -> Result<Self, Problem<'static>> {
+    pub(super) fn parse(
+        query: &str,
+        shape: &Shape,
+        is_list: bool,
+    ) -> Result<Self, Problem<'static>> {
         let mut options = Self { select: Select::ALL, top: None, skip: 0, count: false, from: 0 };
         let mut given = [false; NAMES.len()];
         let mut rest = Some(query);

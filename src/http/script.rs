@@ -7,9 +7,7 @@ use super::answer::{Answer, Refused};
 use super::cursor::Cursor;
 use super::problem::Problem;
 use super::resources::{Resources, Shapes};
-use super::write::{
-    begin_declaration, counted, declare, decoded, must_be, put_report, received,
-};
+use super::write::{begin_declaration, counted, declare, decoded, must_be, put_report, received};
 use crate::graph::shape::Select;
 use crate::graph::{
     ScriptDeviceState, ScriptRunSummary, ScriptUserState, Upn, script_device_state,

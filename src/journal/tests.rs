@@ -91,7 +91,12 @@ fn holds_what_is_said<const READ: usize, const WRITE: usize>() {
         let room = 1024 - journal.append_at.unwrap() - seal;
         (journal.end.unwrap().sequence, room, written, read)
     };
-    let (mut before, room, _, _) = record(&mut journal);
+    // With that, and a last run, the totals are as long as they can be. On the first page there is none.
+    let _ = block_on(journal.commit(&Change::RunFrom(at(0)))).unwrap();
+    let (mut before, mut room) = (pages, 0);
+    while before == pages {
+        (before, room, _, _) = record(&mut journal);
+    }
     let usable = Log::<READ, WRITE>::USABLE as u32;
     assert_eq!(room + event_len, usable, "the first of a page");
     // The header, the commit record behind no rows, and a seal.
@@ -99,7 +104,7 @@ fn holds_what_is_said<const READ: usize, const WRITE: usize>() {
     assert_eq!(usable, 1024 - taken);
     let mut left = room;
     // On the last of these, the page of the first rows leaves the log; of the only one none is left there.
-    while before < 2 * pages + 1 {
+    while before < 2 * pages + 2 {
         let (sequence, room, written, read) = record(&mut journal);
         assert_eq!(read, 0, "where the room of a page begins is known");
         if sequence == before {
@@ -144,7 +149,7 @@ fn what_stays_free_is_enough_and_little() {
     assert_eq!(stays_free::<1, 1, u16, u16>(), 10);
     assert_eq!(stays_free::<1, 4, u16, u16>(), 19);
     assert_eq!(stays_free::<1, 4, u128, [u8; 128]>(), 26);
-    assert_eq!(stays_free::<1, 4, [u8; 100], u16>(), 23);
+    assert_eq!(stays_free::<1, 4, [u8; 100], u16>(), 22);
     assert_eq!(stays_free::<1, 32, u16, u16>(), 91);
     assert_eq!(stays_free::<8, 1, u128, [u8; 128]>(), 41);
 }

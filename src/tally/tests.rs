@@ -2,7 +2,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::record::{RunFrom, Stamp, Tombstone};
+use super::record::{Linked, RunFrom, Stamp, Tombstone};
 use super::{DeviceRecord, Refusal, Tally, UserRecord, Violation};
 use crate::strategies::changes;
 use crate::table::RowId;
