@@ -2,30 +2,32 @@
 #![no_main]
 
 mod few;
+#[path = "../../examples/flash/mod.rs"]
+mod flash;
 #[allow(dead_code)]
-#[path = "../../tests/journal/mock.rs"]
-mod mock;
+#[path = "../../tests/journal/power.rs"]
+mod power;
 
 use arbitrary::Arbitrary;
 use embassy_futures::block_on;
 use few::few;
 use libfuzzer_sys::fuzz_target;
-use mock::{Mock, PowerCut, Torn};
+use power::{Mock, PowerCut, Torn};
 use runtally::Tally;
 use runtally::journal::{Error, Journal, Recovered};
 use runtally::strategies::Operation;
 
 type Small = Tally<u16, u16, 5, 3>;
-type Flash = Mock<4, 512>;
+type Flash = Mock<2, 512>;
 type Opened<'f> = Journal<&'f mut Flash, u16, u16, 5, 3>;
 
 #[derive(Arbitrary, Debug)]
 enum Step {
     Do(Operation<u16, u16>),
-    /// The power goes after so many bytes, and what it was changing may then hold anything.
+    /// The power goes after so many bytes.
     Cut {
-        after: u8,
-        noise: u64,
+        after: u16,
+        torn: u64,
     },
     /// The driver gives up after so many bytes.
     Fail {
@@ -48,8 +50,15 @@ fuzz_target!(|input: (u8, Vec<Step>)| {
     let mut steps = steps.into_iter().peekable();
     // Each round is one session, from power on to power off.
     while steps.peek().is_some() {
-        flash.revive();
-        let Ok((mut journal, mut tally, recovered)) = open(&mut flash) else {
+        // The power may go while it is opened, too.
+        let opened = match open(&mut flash) {
+            Err(Error::Flash(PowerCut)) => {
+                flash.faults.revive();
+                open(&mut flash)
+            }
+            opened => opened,
+        };
+        let Ok((mut journal, mut tally, recovered)) = opened else {
             assert!(damaged, "power cuts alone never shut a journal");
             return;
         };
@@ -80,29 +89,30 @@ fuzz_target!(|input: (u8, Vec<Step>)| {
                         }
                     }
                     assert_eq!(tally, mirror, "{operation:?}");
-                    if journal.flash().budget == 0 {
-                        if journal.flash().late {
-                            journal.flash().revive();
+                    let faults = &mut journal.flash().faults;
+                    if faults.budget == 0 {
+                        faults.revive();
+                        if faults.late {
                             continue;
                         }
                         break;
                     }
                 }
-                Step::Cut { after, noise } => {
-                    let flash = journal.flash();
-                    (flash.budget, flash.torn, flash.late) =
-                        (after.into(), Torn::Noise(noise), false);
+                Step::Cut { after, torn } => {
+                    let faults = &mut journal.flash().faults;
+                    faults.torn = Torn::number(torn);
+                    (faults.budget, faults.late) = (u64::from(after) % 1500, false);
                 }
                 Step::Fail { after } => {
-                    let flash = journal.flash();
-                    (flash.budget, flash.late) = (after.into(), true);
+                    let faults = &mut journal.flash().faults;
+                    (faults.budget, faults.late) = (after.into(), true);
                 }
                 Step::Restart => break,
                 Step::Damage { at, byte } => {
                     let flash = journal.flash();
                     let at = usize::from(at) % flash.bytes.len();
                     flash.bytes[at] = byte;
-                    (flash.damaged, damaged) = (true, true);
+                    (flash.faults.damaged, damaged) = (true, true);
                     break;
                 }
             }

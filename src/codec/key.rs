@@ -107,3 +107,41 @@ impl Key for crate::graph::Upn {
         Some((Self::stored(name)?, 1usize.saturating_add(name.len())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Key;
+
+    fn comes_back<K: Key + PartialEq + core::fmt::Debug>(key: &K, len: usize) {
+        let mut bytes = std::vec![0xAA; K::MAX_LEN + 3];
+        assert_eq!(key.write(&mut bytes), Some(len));
+        assert_eq!(bytes[len..], std::vec![0xAA; K::MAX_LEN + 3 - len]);
+        let (read, read_len) = K::read(&bytes).unwrap();
+        assert_eq!((&read, read_len), (key, len));
+        for short in 0..len {
+            assert_eq!(key.write(&mut std::vec![0; short]), None, "{short} bytes");
+            assert_eq!(K::read(&bytes[..short]), None, "{short} bytes");
+        }
+    }
+
+    #[test]
+    fn keys_come_back() {
+        comes_back(&0x0102_u16, 2);
+        comes_back(&0x0102_0304_u32, 4);
+        comes_back(&0x0102_0304_0506_0708_u64, 8);
+        comes_back(&(0x0102_u128 << 112), 16);
+        comes_back(&[1, 2, 3], 3);
+        #[cfg(feature = "graph")]
+        {
+            use crate::graph::Upn;
+            comes_back(&uuid::Uuid::from_u128(0x0102 << 112), 16);
+            comes_back(&Upn::try_from("Čeněk@example.com").unwrap(), 1 + 19);
+            comes_back(&Upn::try_from(&*["n"; Upn::MAX_LEN].concat()).unwrap(), 1 + Upn::MAX_LEN);
+            // It compares without regard to case, but is kept as it is spelled.
+            let (upn, _) = Upn::read(b"\x03AdA").unwrap();
+            assert_eq!(upn.as_str(), "AdA");
+            assert_eq!(Upn::read(b"\x00"), None);
+            assert_eq!(Upn::read(b"\x02\xff\xff"), None);
+        }
+    }
+}

@@ -141,7 +141,7 @@ impl<'b> Writer<'b> {
         event.user.map_or(Some(()), |user| self.key(user))
     }
 
-    fn key<K: Key>(&mut self, key: &K) -> Option<()> {
+    pub(crate) fn key<K: Key>(&mut self, key: &K) -> Option<()> {
         let len = key.write(self.bytes.get_mut(self.len..)?)?;
         self.len = self.len.checked_add(len)?;
         Some(())
@@ -242,7 +242,7 @@ fn instant(ticks: i64) -> Option<DateTime> {
 ///
 /// Four bits at a time: the table is 64 bytes, that of a crate 1 KiB or more, and what is read and
 /// written here is not much.
-pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32<'b>(bytes: impl IntoIterator<Item = &'b u8>) -> u32 {
     const TABLE: [u32; 16] = {
         let mut table = [0; 16];
         let mut nibble = 0u32;
@@ -263,7 +263,7 @@ pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     };
     #[expect(clippy::indexing_slicing, reason = "sixteen entries, four bits")]
     let step = |crc: u32| crc >> 4 ^ TABLE[(crc & 0xf) as usize];
-    !bytes.iter().fold(!0, |crc, &byte| step(step(crc ^ u32::from(byte))))
+    !bytes.into_iter().fold(!0, |crc, &byte| step(step(crc ^ u32::from(byte))))
 }
 
 #[cfg(test)]
@@ -272,6 +272,6 @@ mod tests {
     fn the_checksum_is_that_of_the_standard() {
         // The check value of CRC-32/ISO-HDLC in the catalogue of parametrised CRC algorithms.
         assert_eq!(super::crc32(b"123456789"), 0xCBF4_3926);
-        assert_eq!(super::crc32(b""), 0);
+        assert_eq!(super::crc32(&[]), 0);
     }
 }

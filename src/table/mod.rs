@@ -255,7 +255,7 @@ impl<K: Clone + Eq + Hash, V, const N: usize> Table<K, V, N> {
         }
         let taken = self.iter().count();
         filed == self.len
-            && taken == self.len.into()
+            && taken == usize::from(self.len)
             && taken.checked_add(free) == Some(self.rows.len())
             && self.iter().all(|(id, key, _)| self.find(key) == Some(id))
     }

@@ -4,7 +4,7 @@ use core::fmt;
 use core::hash::Hash;
 
 use super::Tally;
-use super::record::Tombstone;
+use super::record::{Linked, Tombstone};
 use crate::{Counted, Counter, Counts, DateTime, OutOfRange, RunState};
 
 /// The first invariant an [`audit`](Tally::audit) found broken. No call of the library leads here;
@@ -157,9 +157,9 @@ where
             let is_sound = match record.tombstone() {
                 None => false,
                 Some(Tombstone::Removed) => record.user == before,
-                Some(Tombstone::Retired { .. }) => record
-                    .user
-                    .is_none_or(|user| self.users.get(user).is_some_and(|(_, user)| user.linked)),
+                Some(Tombstone::Retired { .. }) => record.user.is_none_or(|user| {
+                    self.users.get(user).is_some_and(|(_, user)| user.linked != Linked::No)
+                }),
             };
             if !is_sound {
                 return false;

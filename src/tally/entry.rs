@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 use core::hash::Hash;
 
 use super::plan::{Origin, Plan, count};
-use super::record::{DeviceRecord, RunFrom, Stamp, Tombstone, UserRecord};
+use super::record::{DeviceRecord, Linked, RunFrom, Stamp, Tombstone, UserRecord};
 use super::{Carried, Change, Effect, Refusal, Tally};
 use crate::table::RowId;
 use crate::{Counted, Counts, DateTime, Event, RunState, Summary};
@@ -137,7 +137,7 @@ impl<'t, D, U> Entry<&'t D, &'t U> {
 }
 
 impl Kept {
-    fn of(record: &UserRecord) -> Option<Self> {
+    pub(super) fn of(record: &UserRecord) -> Option<Self> {
         record.is_kept().then(|| Self::all_of(record))
     }
 
@@ -318,7 +318,7 @@ where
         }
     }
 
-    fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         Totals::of(&Plan::new(self))
     }
 
@@ -384,7 +384,7 @@ where
             })
         });
         if let Some(user) = user.and_then(|user| self.users.value_mut(user)) {
-            user.linked = true;
+            user.linked = Linked::Restoring;
         }
         let tombstone = DeviceRecord::retired(stamp, counted, user);
         if let Some(row) = row {
@@ -442,10 +442,14 @@ where
         Ok(())
     }
 
-    fn drop_unkept_users(&mut self) {
+    pub(super) fn drop_unkept_users(&mut self) {
         for number in 0..USERS {
             let Some(row) = RowId::from_number(number as u16) else { return };
-            if self.users.get(row).is_some_and(|(_, user)| !user.keeps_row()) {
+            let Some(user) = self.users.value_mut(row) else { continue };
+            if user.linked == Linked::Restoring {
+                user.linked = Linked::Yes;
+            }
+            if !user.keeps_row() {
                 self.users.remove(row);
                 self.unlink_tombstones(row);
             }

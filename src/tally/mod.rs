@@ -7,6 +7,8 @@ mod change;
 mod declare;
 mod entry;
 mod freed;
+#[cfg(feature = "journal")]
+mod journaled;
 mod overdue;
 mod plan;
 mod read;

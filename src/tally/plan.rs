@@ -5,7 +5,7 @@
 use core::cmp::Ordering;
 use core::hash::Hash;
 
-use super::record::{DeviceRecord, RunFrom, Stamp, Tombstone, UserRecord};
+use super::record::{DeviceRecord, Linked, RunFrom, Stamp, Tombstone, UserRecord};
 use super::{Carried, Change, Effect, Refusal, Tally};
 use crate::table::RowId;
 use crate::{Counted, Counts, DateTime, Event, OutOfRange, RunState, Summary};
@@ -358,7 +358,7 @@ where
         *record = *left;
         record.first = first;
         if !record.keeps_row() {
-            let linked = record.linked;
+            let linked = record.linked != Linked::No;
             self.users.remove(row);
             if linked {
                 self.unlink_tombstones(row);
@@ -390,7 +390,7 @@ where
                 self.users.respell(row, user);
             }
             Some((row, known)) => {
-                let linked = known.linked;
+                let linked = known.linked != Linked::No;
                 self.users.remove(row);
                 if linked {
                     self.unlink_tombstones(row);

@@ -203,6 +203,16 @@ fn buried(tag: NonZeroU16) -> NonZeroU16 {
     NonZeroU16::new(tag.get() & !LIVE.get()).unwrap_or(NonZeroU16::MIN)
 }
 
+/// Whether a tombstone may link to the row of a user. All zero bytes are no.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Linked {
+    #[default]
+    No,
+    Yes,
+    /// One does, and until all is restored the row stays, whatever keeps it.
+    Restoring,
+}
+
 /// What is recorded of a user. In this order, so that what every event touches lies together.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
@@ -217,8 +227,8 @@ pub(super) struct UserRecord {
     /// The states whose carried counter is not zero: while there are none, no event looks further.
     carrying: States,
     pub(super) declared: bool,
-    /// True once a tombstone may link to this row.
-    pub(super) linked: bool,
+    /// Whether a tombstone may link to this row.
+    pub(super) linked: Linked,
     /// The last update that was declared, or of a device retired since, whichever is later. Packed
     /// like an event's; its state means nothing.
     carried_update: Option<Stamp>,
@@ -243,7 +253,7 @@ impl UserRecord {
 
     /// True if there is something to keep a row for.
     pub(super) fn keeps_row(&self) -> bool {
-        self.devices() > 0 || self.is_kept()
+        self.devices() > 0 || self.is_kept() || self.linked == Linked::Restoring
     }
 
     /// True if what is reported in `state` is within the limit.
@@ -269,7 +279,7 @@ impl UserRecord {
         carried.enter(state);
         self.set_carried(carried);
         self.set_carried_update(Some(last_update));
-        self.linked = true;
+        self.linked = Linked::Yes;
     }
 
     /// Takes back what was carried for a retired device, unless it was declared away.

@@ -2,7 +2,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::record::{RunFrom, Stamp, Tombstone};
+use super::record::{Linked, RunFrom, Stamp, Tombstone};
 use super::{DeviceRecord, Refusal, Tally, UserRecord, Violation};
 use crate::strategies::changes;
 use crate::table::RowId;
@@ -170,7 +170,7 @@ fn the_audit_finds_a_damaged_list_of_freed_rows() {
     for (name, damage) in damages {
         assert_found(name, Violation::Freed, damage);
     }
-    assert_found("a user that does not know", Violation::Freed, |t| user(t, 1).linked = false);
+    assert_found("a user that does not know", Violation::Freed, |t| user(t, 1).linked = Linked::No);
     assert_found("a user that does not know, of others", Violation::Freed, |t| {
         device(t, 6).user = row(0);
     });
