@@ -262,7 +262,7 @@ impl SnapshotReader {
 
     /// The entries of the next piece, whose keys are of these lengths, and whether it is the last.
     fn entries_of<'b>(
-        &self,
+        self,
         bytes: &'b [u8],
         keys: (usize, usize),
     ) -> Result<(&'b [u8], bool), SnapshotError> {

@@ -277,9 +277,7 @@ where
         };
         let former = plan.left.and_then(|(row, after)| entry(Some(row), &after));
         let user = match change {
-            Change::Event(_) => {
-                plan.user.and_then(|after| entry(plan.to, &after))
-            }
+            Change::Event(_) => plan.user.and_then(|after| entry(plan.to, &after)),
             _ => None,
         };
         [former, user]
