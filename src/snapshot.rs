@@ -261,11 +261,11 @@ impl SnapshotReader {
     }
 
     /// The entries of the next piece, whose keys are of these lengths, and whether it is the last.
-    fn entries_of<'b>(
+    fn entries_of(
         self,
-        bytes: &'b [u8],
+        bytes: &[u8],
         keys: (usize, usize),
-    ) -> Result<(&'b [u8], bool), SnapshotError> {
+    ) -> Result<(&[u8], bool), SnapshotError> {
         let mut rest = bytes;
         let from = &mut rest;
         if take(from) != Some(MAGIC) {
