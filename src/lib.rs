@@ -63,6 +63,8 @@
 //! allocates, recurses or is `unsafe`. The state machine cannot panic; what is linked with JSON is
 //! two bounds checks of `serde-json-core`, which the firmware's link proof names.
 #![no_std]
+// No example warns where it is copied to.
+#![doc(test(attr(deny(unused_must_use))))]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // A library linked into firmware has no panicking path; tests may unwrap.

@@ -12,7 +12,7 @@
 //! let mut tally: Tally<u16, u16, 512, 64> = Tally::new();
 //! for device in 0..300 {
 //!     let event = Event { device, user: Some(device % 40), state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
-//!     tally.apply(&event)?;
+//!     assert!(tally.apply(&event)?.is_applied());
 //! }
 //!
 //! let mut larger: Tally<u16, u16, 1024, 128> = Tally::new();
@@ -250,6 +250,22 @@ impl SnapshotReader {
         D: Key + Clone + Eq + Hash,
         U: Key + Clone + Ord + Hash,
     {
+        let (entries, is_last) = self.entries_of(bytes, (D::MAX_LEN, U::MAX_LEN))?;
+        if !codec::is_sound::<D, U>(entries) {
+            return Err(SnapshotError::Damaged);
+        }
+        take_in(tally, entries, self.absorbs)?;
+        self.next = self.next.wrapping_add(1);
+        self.is_complete = is_last;
+        Ok((HEAD_LEN + CHECKSUM_LEN).saturating_add(entries.len()))
+    }
+
+    /// The entries of the next piece, whose keys are of these lengths, and whether it is the last.
+    fn entries_of(
+        self,
+        bytes: &[u8],
+        keys: (usize, usize),
+    ) -> Result<(&[u8], bool), SnapshotError> {
         let mut rest = bytes;
         let from = &mut rest;
         if take(from) != Some(MAGIC) {
@@ -259,36 +275,46 @@ impl SnapshotReader {
         if version != VERSION {
             return Err(SnapshotError::Version { found: version });
         }
-        if (usize::from(device), usize::from(user)) != (D::MAX_LEN, U::MAX_LEN) {
+        if (usize::from(device), usize::from(user)) != keys {
             return Err(SnapshotError::Keys { device, user });
         }
         let head = take(from).map(u16::from_le_bytes).zip(take(from).map(u32::from_le_bytes));
         let (len, number) = head.ok_or(SnapshotError::Damaged)?;
-        let (len, is_last) = (usize::from(len & !LAST), len & LAST != 0);
-        let end = HEAD_LEN.saturating_add(len);
+        let end = HEAD_LEN.saturating_add(usize::from(len & !LAST));
         let checked = bytes.split_at_checked(end);
         let checked = checked.and_then(|(checked, crc)| Some((checked, *crc.first_chunk()?)));
         let (checked, crc) = checked.ok_or(SnapshotError::Damaged)?;
-        let entries = checked.get(HEAD_LEN..).unwrap_or_default();
-        if codec::crc32(checked) != u32::from_le_bytes(crc) || !codec::is_sound::<D, U>(entries) {
+        if codec::crc32(checked) != u32::from_le_bytes(crc) {
             return Err(SnapshotError::Damaged);
         }
         if number != self.next {
             return Err(SnapshotError::Number { expected: self.next, found: number });
         }
-        let mut rest = entries;
-        while let Some((entry, left)) = &codec::read(rest) {
-            if self.absorbs {
-                tally.absorb_entry(entry)?;
-            } else {
-                tally.restore(entry)?;
-            }
-            rest = left;
-        }
-        self.next = self.next.wrapping_add(1);
-        self.is_complete = is_last;
-        Ok(end.saturating_add(CHECKSUM_LEN))
+        Ok((checked.get(HEAD_LEN..).unwrap_or_default(), len & LAST != 0))
     }
+}
+
+// Out of line: an entry takes 200 bytes of stack.
+#[inline(never)]
+fn take_in<D, U, const DEVICES: usize, const USERS: usize>(
+    tally: &mut Tally<D, U, DEVICES, USERS>,
+    entries: &[u8],
+    absorbs: bool,
+) -> Result<(), Refusal>
+where
+    D: Key + Clone + Eq + Hash,
+    U: Key + Clone + Ord + Hash,
+{
+    let mut rest = entries;
+    while let Some((entry, left)) = &codec::read(rest) {
+        if absorbs {
+            tally.absorb_entry(entry)?;
+        } else {
+            tally.restore(entry)?;
+        }
+        rest = left;
+    }
+    Ok(())
 }
 
 /// Why a piece of a snapshot was not written or not taken.

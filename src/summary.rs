@@ -64,7 +64,7 @@ impl Summary {
     /// for device in 0..6 {
     ///     let at = "2026-11-21T09:30:00Z".parse()?;
     ///     let event = Event { device, user: None, state: RunState::Success, at };
-    ///     shards[usize::from(device % 2)].apply(&event)?;
+    ///     assert!(shards[usize::from(device % 2)].apply(&event)?.is_applied());
     /// }
     /// let whole = shards[0].summary().merge(shards[1].summary())?;
     /// assert_eq!(whole.devices[RunState::Success], 6);

@@ -360,7 +360,7 @@ fn users_come_in_the_order_of_their_upn_and_devices_in_that_of_their_id() {
 fn any_order_and_repetition_of_the_lines_gives_the_same_bytes() {
     let expected = rollout(&["--users", "--devices"]).out;
     for seed in 0..3 {
-        let ran = rollout_of(&shuffled_and_repeated(TRACE, seed), &["--users", "--devices"]);
+        let ran = rollout_of(shuffled_and_repeated(TRACE, seed), &["--users", "--devices"]);
         assert_eq!(ran.status, 0, "{}", ran.err);
         assert!(ran.out == expected, "seed {seed}");
     }
@@ -394,7 +394,7 @@ fn events_of_one_instant_are_ordered_by_finality_then_offset_then_user() {
     let recount = Recount::of(&lines.replace("-00:00", "+00:00"));
     assert_eq!(recount.summary["errorDeviceCount"], 3);
     for seed in 0..20 {
-        let ran = rollout_of(&shuffled_and_repeated(&lines, seed), &["--users", "--devices"]);
+        let ran = rollout_of(shuffled_and_repeated(&lines, seed), &["--users", "--devices"]);
         assert_eq!(ran.status, 0, "{}", ran.err);
         assert_eq!(Recount::written(&ran.out), recount, "seed {seed}");
     }
@@ -756,8 +756,8 @@ fn the_longest_line_that_is_documented_is_taken() {
     let line = TRACE.lines().next().expect("the trace is not empty");
     let longest = format!("{line}{}", " ".repeat(LONGEST_LINE - line.len()));
     for end in ["", "\n"] {
-        assert_eq!(rollout_of(&format!("{longest}{end}"), &[]).status, 0);
-        assert_eq!(rollout_of(&format!("{longest} {end}"), &[]).status, 1);
+        assert_eq!(rollout_of(format!("{longest}{end}"), &[]).status, 0);
+        assert_eq!(rollout_of(format!("{longest} {end}"), &[]).status, 1);
     }
 }
 

@@ -625,6 +625,19 @@ proptest! {
     }
 
     #[test]
+    fn a_received_event_has_its_own_time_or_now(
+        event in events(0..1u16, 0..1u16), now in date_times(), earliest in date_times(),
+        ahead in prop_oneof![0..20_000_000u64, any::<u64>()].prop_map(Duration::from_nanos),
+    ) {
+        let nanoseconds = |at: DateTime| i128::from(at.ticks()) * 100;
+        let latest = nanoseconds(now) + i128::try_from(ahead.as_nanos()).expect("fits by far");
+        let is_plausible =
+            nanoseconds(earliest) <= nanoseconds(event.at) && nanoseconds(event.at) <= latest;
+        let at = if is_plausible { event.at } else { now };
+        prop_assert_eq!(event.received(now, earliest, ahead), Event { at, ..event });
+    }
+
+    #[test]
     fn entries_restore_the_tally_on_any_capacity_that_fits(steps in steps(40)) {
         let tally: Tally<Key, Key, 5, 3> = after(&steps);
         let entries = entries(&tally);
@@ -636,6 +649,28 @@ proptest! {
             prop_assert_eq!(same.restore(entry), Ok(()));
         }
         prop_assert_eq!(same, tally);
+    }
+
+    /// What has room by its devices and users has room; the oldest tombstones go.
+    #[test]
+    fn entries_restore_the_tally_where_not_every_tombstone_has_room(steps in steps(40)) {
+        let tally: Tally<Key, Key, 8, 4> = after(&steps);
+        let mut restored: Tally<Key, Key, 5, 4> = Tally::new();
+        let fits = tally.device_count() <= 5;
+        for entry in entries(&tally) {
+            if let Err(refusal) = restored.restore(&entry) {
+                prop_assert!(!fits, "{}", refusal);
+                return Ok(());
+            }
+        }
+        prop_assert!(fits);
+        prop_assert_eq!(restored.audit(), Ok(()));
+        prop_assert_eq!(restored.summary(), tally.summary());
+        prop_assert_eq!(devices_of(&restored), devices_of(&tally));
+        prop_assert_eq!(users_of(&restored), users_of(&tally));
+        let gone = tally.tombstones().count();
+        let room = 5 - tally.device_count();
+        prop_assert!(restored.tombstones().eq(tally.tombstones().skip(gone.saturating_sub(room))));
     }
 
     #[test]
@@ -879,6 +914,73 @@ fn log_restores<const D: usize, const U: usize>(steps: &[Step]) -> TestCaseResul
         prop_assert!(restored.tombstones().eq(tally.tombstones()));
     }
     Ok(())
+}
+
+/// A roll-out as agents report it: whole seconds, several zones, most runs within one second,
+/// devices that change hands, and removals between. Counted once more from the set of what was
+/// said, for every order.
+#[test]
+fn a_trace_of_same_second_reports_counts_the_same_in_any_order() {
+    const DEVICES: u16 = 300;
+    let mut random = fastrand::Rng::with_seed(13);
+    let start = near().ticks() / DateTime::TICKS_PER_SECOND * DateTime::TICKS_PER_SECOND;
+    let mut changes: Vec<Ch> = Vec::new();
+    for _ in 0..12_000 {
+        let device = random.u16(..DEVICES);
+        let ticks = start + random.i64(0..20) * DateTime::TICKS_PER_SECOND;
+        let offset = [0, 60, 330, -300, -480][random.usize(..5)];
+        let at = DateTime::from_ticks(ticks, offset).expect("in range");
+        if random.u8(..10) == 0 {
+            changes.push(Change::Remove { device, at });
+        } else {
+            let state = RunState::ALL[random.usize(..6)];
+            let user = (!device.is_multiple_of(7)).then(|| device % 50 + random.u16(..2));
+            changes.push(Change::Event(Event { device, user, state, at }));
+        }
+    }
+
+    // The greatest that was said of each device, in plain words.
+    let mut greatest: BTreeMap<Key, Recorded> = BTreeMap::new();
+    for change in &changes {
+        if let Change::Event(event) = change {
+            let recorded = greatest.entry(event.device).or_insert(*event);
+            *recorded = [*recorded, *event].into_iter().max_by_key(rank).expect("two");
+        }
+    }
+    for change in &changes {
+        if let Change::Remove { device, at } = change
+            && greatest.get(device).is_some_and(|event| event.at.ticks() <= at.ticks())
+        {
+            greatest.remove(device);
+        }
+    }
+    let mut counted = [[0u32; 6]; 2];
+    let mut worst: BTreeMap<Key, RunState> = BTreeMap::new();
+    for event in greatest.values() {
+        counted[0][model::number(event.state)] += 1;
+        if let Some(user) = event.user {
+            let state = worst.entry(user).or_insert(event.state);
+            if event.state.severity() > state.severity() {
+                *state = event.state;
+            }
+        }
+    }
+    for &state in worst.values() {
+        counted[1][model::number(state)] += 1;
+    }
+    assert!(greatest.len() > 200, "most devices are known in the end");
+
+    for _ in 0..4 {
+        let mut tally: Box<Tally<Key, Key, 300, 60>> = Box::new(Tally::new());
+        for change in &changes {
+            tally.commit(change).expect("room for all");
+        }
+        assert_eq!(tally.audit(), Ok(()));
+        assert_eq!(<[u32; 6]>::from(tally.summary().devices), counted[0]);
+        assert_eq!(<[u32; 6]>::from(tally.summary().users), counted[1]);
+        assert_eq!(devices_of(&tally), greatest.values().copied().collect::<Vec<_>>());
+        random.shuffle(&mut changes);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCEPT, ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
@@ -22,12 +22,14 @@ use http_body_util::BodyExt;
 use runtally::http::{self, Access, Clock, Settings};
 use runtally::store::{Kind, RolloutId, Store};
 use runtally::{DateTime, Gate};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::database::{Database, Job, Writer, kind_name};
 use crate::metrics::{self, Format, Metrics};
 use crate::page::Page;
+use crate::pages::Pages;
 use crate::server::Seat;
 use crate::store::{Plan, Rollouts, Totals, now};
 use crate::{Origin, Tokens};
@@ -93,6 +95,9 @@ struct App {
     writer: Option<Writer>,
     options: Arc<Options>,
     page: Page,
+    pages: Pages,
+    /// Half of the processors at most: reading cannot stop writing.
+    reads: Semaphore,
     overdue: Mutex<Option<(Instant, HashMap<RolloutId, usize>)>>,
 }
 
@@ -122,12 +127,14 @@ impl Service {
         database: Option<Database>,
         options: Options,
     ) -> io::Result<Self> {
-        let options = Arc::new(options);
+        let (options, pages) = (Arc::new(options), Pages::new());
         let metrics = Arc::clone(&options.metrics);
         let writer = match database {
             Some(database) => {
                 let own = Arc::clone(&options);
-                let answering = move |store: &dyn Rollouts, job: &Job| own.reply(store, job);
+                let links = pages.clone();
+                let answering =
+                    move |store: &dyn Rollouts, job: &Job| own.reply(&links, store, job);
                 let (answering, metrics) = (Arc::new(answering), Arc::clone(&metrics));
                 let most = options.requests_per_transaction;
                 Some(Writer::start(database, store, answering, metrics, most)?)
@@ -135,7 +142,10 @@ impl Service {
             None => None,
         };
         let overdue = Mutex::default();
-        let app = Arc::new(App { store, writer, options, page: Page::new(), overdue });
+        let half = std::thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2));
+        let reads = Semaphore::new(half);
+        let app = App { store, writer, options, page: Page::new(), pages, reads, overdue };
+        let app = Arc::new(app);
         let router = Router::new()
             .route("/", get(page))
             .route("/rollouts", get(rollouts))
@@ -386,12 +396,14 @@ impl App {
         match &self.writer {
             Some(writer) if !is_read => writer.answer(job).await,
             _ if is_read => {
+                // It is never closed.
+                let _place = self.reads.acquire().await;
                 let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
-                self.options.reply(&*store, &job).0
+                self.options.reply(&self.pages, &*store, &job).0
             }
             _ => {
                 let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
-                let (response, plan) = self.options.reply(&*store, &job);
+                let (response, plan) = self.options.reply(&self.pages, &*store, &job);
                 match plan.map_or(Ok(()), |plan| store.commit(&plan)) {
                     Ok(()) => response,
                     Err(error) => refuse(StatusCode::CONFLICT, "conflict", &error),
@@ -403,7 +415,7 @@ impl App {
 
 impl Options {
     /// How a store answers a request, and what is to be changed first.
-    fn reply(&self, store: &dyn Rollouts, job: &Job) -> (Response, Option<Plan>) {
+    fn reply(&self, pages: &Pages, store: &dyn Rollouts, job: &Job) -> (Response, Option<Plan>) {
         let Job { head, body } = job;
         if let Some(rest) = head.uri.path().strip_prefix("/rollouts/") {
             return self.retire(store, rest, head);
@@ -421,18 +433,23 @@ impl Options {
             origin: origin.as_ref().map_or("", Origin::as_str),
             clock: Some(Clock { now: now(), earliest: self.earliest, ahead: self.ahead }),
         };
+        let Ok(query) = pages.unmark(head.uri.query().unwrap_or_default()) else {
+            let message = "this link is from before the service was restarted: \
+                           read the list from its beginning";
+            return (refuse(StatusCode::BAD_REQUEST, "badRequest", message), None);
+        };
         let request = http::Request {
             // What a GET is answered is what a HEAD asks for; the connection leaves the body out.
             method: if head.method == Method::HEAD { "GET" } else { head.method.as_str() },
             path: head.uri.path(),
-            query: head.uri.query().unwrap_or_default(),
+            query: &query,
             authorization: text(&head.headers, &AUTHORIZATION),
             content_type: text(&head.headers, &CONTENT_TYPE),
             body,
         };
         BUFFER.with_borrow_mut(|buffer| {
             let (answer, plan) = store.answer(&request, &settings, buffer);
-            (response(&answer), plan)
+            (response(&answer, pages.mark(answer.body).into_owned()), plan)
         })
     }
 
@@ -466,8 +483,8 @@ impl Options {
 }
 
 /// An answer of the library, taken out of its buffer.
-fn response(answer: &http::Response<'_>) -> Response {
-    let mut response = Response::new(Body::from(Bytes::copy_from_slice(answer.body)));
+fn response(answer: &http::Response<'_>, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
     // The library knows no status that is none.
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
     for (name, value) in answer.headers() {
@@ -488,7 +505,8 @@ fn unauthorized(headers: &HeaderMap) -> Response {
     let mut buffer = [0; 512];
     // The store of a service without tokens.
     let store: Store<0, 0, 1, 1> = Store::new();
-    response(&store.answer(&request, &Settings::default(), &mut buffer).response)
+    let answer = store.answer(&request, &Settings::default(), &mut buffer).response;
+    response(&answer, answer.body.to_vec())
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

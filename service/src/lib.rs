@@ -31,6 +31,7 @@ mod log;
 mod metrics;
 mod origin;
 mod page;
+mod pages;
 mod server;
 mod store;
 mod tokens;

@@ -618,10 +618,45 @@ fn what_was_removed_or_retired_is_remembered() {
 }
 
 #[test]
+fn a_list_is_read_in_pages_while_it_changes() {
+    let place = Place::new("changing");
+    let service = Service::start(&place, &["--configuration", CONFIGURATION]);
+    for n in (0..200).map(|n| n * 7 % 200) {
+        assert_eq!(post(&service, n, n).status, 201);
+    }
+    let list = format!("{}/deviceRunStates", configuration());
+    let mut next = Some(format!("{list}?$top=20"));
+    let (mut ids, mut page) = (Vec::new(), 0);
+    while let Some(path) = next {
+        let answer = service.get(&path);
+        let rows = answer["value"].as_array().expect("rows");
+        ids.extend(rows.iter().map(|row| row["id"].as_str().expect("an id").to_owned()));
+        next = answer["@odata.nextLink"]
+            .as_str()
+            .map(|link| link[link.find("/deviceManagement").expect("a path")..].to_owned());
+        // Some go, some come, and some writes fail.
+        page += 1;
+        let gone = format!("{list}/{}", event(page, 0)["id"].as_str().expect("an id"));
+        assert_eq!(service.ask("DELETE", &gone, &Value::Null).status, 204);
+        limit_files(&service, "4096");
+        assert_eq!(post(&service, 900 + page, 1).status, 507);
+        limit_files(&service, "unlimited");
+        assert_eq!(post(&service, 500 + page, 1).status, 201);
+    }
+    let all = ids.len();
+    let stayed = (20..200).map(|n| event(n, 0)["id"].as_str().expect("an id").to_owned());
+    assert!(stayed.into_iter().all(|id| ids.contains(&id)), "whatever stayed is there");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "each once");
+}
+
+#[test]
 fn a_link_to_the_next_page_outlives_a_restart_or_is_refused() {
     let place = Place::new("pages");
     let service = Service::start(&place, &["--configuration", CONFIGURATION]);
-    for n in 0..300 {
+    // In an order that is not the one in which they are read again.
+    for n in (0..300).map(|n| n * 7 % 300) {
         assert_eq!(post(&service, n, n).status, 201);
     }
     let list = format!("{}/deviceRunStates", configuration());
@@ -630,11 +665,49 @@ fn a_link_to_the_next_page_outlives_a_restart_or_is_refused() {
     let service = Service::start(&place, &[]);
     let link = first["@odata.nextLink"].as_str().expect("there is more");
     let link = &link[link.find("/deviceManagement").expect("a path")..];
-    if status(&service, link) == 400 {
+    let answer = service.ask("GET", link, &Value::Null);
+    if answer.status == 400 {
+        assert!(answer.message().contains("from its beginning"), "{}", answer.message());
         return;
     }
     let mut ids: Vec<_> = first["value"].as_array().expect("rows").clone();
     ids.extend(service.rows(link));
     let ids: std::collections::BTreeSet<_> = ids.iter().map(|row| row["id"].to_string()).collect();
     assert_eq!(ids.len(), 300, "each once");
+}
+
+#[test]
+fn the_queries_of_the_readme_count_what_is_shown() {
+    let place = Place::new("readme");
+    let service = Service::start(&place, &["--configuration", CONFIGURATION]);
+    for n in 0..40 {
+        assert_eq!(post(&service, n, n).status, 201);
+    }
+    let path = format!("{}/runSummary", configuration());
+    let answer = service.ask("PATCH", &path, &json!({ "failedDeviceCount": 99 }));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme.split_once("```sql\n").expect("there is SQL");
+    let (sql, _) = rest.split_once("```").expect("it ends");
+    let (failed, severities) = sql.split_once(";\n").expect("two queries");
+    let database = reader(&place);
+    let failed: u32 = database.query_row(failed, (), |row| row.get("failed")).expect("readable");
+    assert_eq!(failed, 99);
+    let severities = severities.trim().trim_end_matches(';');
+    let mut severities = database.prepare(severities).expect("a query");
+    let severities = severities.query_map((), |row| row.get::<_, u32>("severity"));
+    let mut users = [0; 6];
+    for severity in severities.expect("readable") {
+        users[severity.expect("a number") as usize] += 1;
+    }
+    let summary = service.get(&path);
+    let by_severity = ["notApplicable", "successful", "unknown", "pending", "failed", "error"];
+    for (counter, count) in by_severity.into_iter().zip(users) {
+        assert_eq!(summary[format!("{counter}UserCount")], count, "{counter}");
+    }
+    let (_, rest) = readme.split_once("    \"SELECT").expect("there is a query");
+    let (states, _) = rest.split_once('"').expect("it ends");
+    let mut states = database.prepare(&format!("SELECT{states}")).expect("a query");
+    let counts = states.query_map((), |row| row.get::<_, u32>(3)).expect("readable");
+    assert_eq!(counts.map(|count| count.expect("a number")).sum::<u32>(), 40);
 }

@@ -189,6 +189,7 @@ pub(crate) fn read<D: Key, U: Key>(mut bytes: &[u8]) -> Option<(Entry<D, U>, &[u
 }
 
 /// True if `entries` are entries from end to end.
+#[inline(never)]
 pub(crate) fn is_sound<D: Key, U: Key>(mut entries: &[u8]) -> bool {
     while let Some((_, rest)) = read::<D, U>(entries) {
         entries = rest;

@@ -16,7 +16,7 @@
 //!
 //! // Bytes, an event, a tally, its summary, bytes.
 //! let mut tally: Tally<Uuid, Upn, 64, 16> = Tally::new();
-//! tally.apply(&DeviceState::decode(body)?.event())?;
+//! assert!(tally.apply(&DeviceState::decode(body)?.event())?.is_applied());
 //! let summary = RunSummary { id: None, summary: *tally.summary() };
 //! let mut json = [0; RunSummary::MAX_JSON];
 //! let length = summary.encode(&mut json)?;

@@ -128,12 +128,11 @@ fn put_user<'r, const DEVICES: usize, const USERS: usize>(
     let known = known.map(|(_, user)| user);
     let upn = update.upn.or(known.as_ref().map(|known| known.user.into()));
     let upn = answer.found(upn, Problem::Document(&Error::missing("upn")))?;
-    let (names, last_update, devices) = match &known {
-        Some(known) => (rollout.names(known.user), known.last_update, known.reported()),
-        None => {
-            decoded(update.complete().map(drop), answer)?;
-            (const { &Names::NONE }, None, Counts::ZERO)
-        }
+    let (names, last_update, devices) = if let Some(known) = &known {
+        (rollout.names(known.user), known.last_update, known.reported())
+    } else {
+        decoded(update.complete().map(drop), answer)?;
+        (const { &Names::NONE }, None, Counts::ZERO)
     };
     begin_declaration(rollout.id(), upn, answer)?;
     let Some(user) = declared(answer) else { return Ok(()) };

@@ -35,7 +35,7 @@
 //! assert_eq!(reply.response.status, 201);
 //! if let Some(change) = reply.change {
 //!     // Here it is written down.
-//!     store.commit(&change)?;
+//!     assert!(store.commit(&change)?.is_applied());
 //! }
 //!
 //! let count = Request {
@@ -88,7 +88,7 @@
 //! | 403 | a reading token on a write |
 //! | 404 | no such path, configuration, script, device or user |
 //! | 405 | the path does not allow the method; `Allow` lists those it does |
-//! | 409 | it exists already, the device was removed at that time or later, or the counts held here do not allow it |
+//! | 409 | it already exists, the device was removed at that time or later, or the counts held here do not allow it |
 //! | 413 | the answer would not fit the buffer; nothing was changed |
 //! | 415 | a body that is not `application/json` |
 //! | 507 | no row for another device or user, or no room for another configuration |

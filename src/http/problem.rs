@@ -146,11 +146,11 @@ impl fmt::Display for Problem<'_> {
             Self::Mismatch { property } => {
                 return sentence!(f, "{} must match the resource, or be left out", *property);
             }
-            Self::SummaryExists => "the summary exists already; change it with PATCH",
+            Self::SummaryExists => "the summary already exists; change it with PATCH",
             Self::UserExists(Kind::Configuration) => {
-                "the user exists already; change it with PATCH"
+                "the user already exists; change it with PATCH"
             }
-            Self::UserExists(Kind::Script) => "the user exists already; DELETE it first",
+            Self::UserExists(Kind::Script) => "the user already exists; DELETE it first",
             Self::Refused(refusal) => return refusal.fmt(f),
             Self::Removed(at) => {
                 let at = at.text();

@@ -97,7 +97,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         answer: &mut Answer<'_, '_, 'r>,
     ) -> Result<(), Refused> {
         let (route, method) = admit(request, settings, answer)?;
-        // Where there is room for one kind only, nothing of the other is linked.
+        // Without room for scripts, nothing of theirs is linked.
         let resources: &dyn Resources<DEVICES, USERS> = match route.rollout.kind {
             Kind::Script if SCRIPTS > 0 => &Script,
             _ => &Configuration,

@@ -57,10 +57,6 @@ impl Route {
     pub(super) fn parse(path: &str) -> Result<Self, Problem<'static>> {
         let mut rest = Some(path.strip_prefix('/').ok_or(Problem::NoPath)?);
         let mut next = || next_part(&mut rest, b'/').map(Encoded);
-        let one_of = |segment: Option<Encoded<'_>>, words: &[&str]| {
-            words.iter().position(|word| segment.is_some_and(|segment| segment.is(word)))
-        };
-
         let mut first = next();
         if one_of(first, &["beta", "v1.0"]).is_some() {
             first = next();
@@ -110,6 +106,12 @@ impl Route {
             _ => "GET",
         })
     }
+}
+
+/// Which of these words the segment is.
+#[inline(never)]
+fn one_of(segment: Option<Encoded<'_>>, words: &[&str]) -> Option<usize> {
+    words.iter().position(|word| segment.is_some_and(|segment| segment.is(word)))
 }
 
 impl Pick {

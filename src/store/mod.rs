@@ -19,7 +19,7 @@
 //! let change = StoreChange::new(configuration, Change::Event(event));
 //! assert_eq!(store.check(&change)?, Effect::Applied { before: None });
 //! // Here it is written down.
-//! store.commit(&change)?;
+//! assert!(store.commit(&change)?.is_applied());
 //! assert_eq!(store.get(configuration).map(|it| it.tally().device_count()), Some(1));
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
@@ -192,7 +192,8 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// store.insert(script)?;
     /// let at = "2026-11-21T09:30Z".parse()?;
     /// let event = Event { device: Uuid::max(), user: None, state: RunState::Fail, at };
-    /// store.tally_mut(script).expect("just inserted").apply(&event)?;
+    /// let tally = store.tally_mut(script).expect("just inserted");
+    /// assert!(tally.apply(&event)?.is_applied());
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn tally_mut(&mut self, id: RolloutId) -> Option<&mut Tally<Uuid, Upn, DEVICES, USERS>> {
@@ -337,8 +338,9 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     // Out of line, so that answering does not pay for its stack.
     #[inline(never)]
     pub fn commit(&mut self, change: &StoreChange<'_>) -> Result<Effect, StoreError> {
-        let _ = self.check(change)?;
-        if change.creates {
+        // Whatever a new roll-out refuses, it is refused before it is there.
+        if change.creates && self.get(change.rollout).is_none() {
+            let _ = self.check(change)?;
             self.insert(change.rollout)?;
         }
         let mut slot = self.slot_mut(change.rollout).ok_or(StoreError::Unknown)?;

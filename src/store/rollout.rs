@@ -296,7 +296,9 @@ impl<const DEVICES: usize, const USERS: usize> SlotMut<'_, DEVICES, USERS> {
             Change::UndeclareUser { user } => self.tally.find_user(user),
             _ => None,
         };
-        let effect = self.tally.commit(&change.change)?;
+        let kind = change.rollout.kind;
+        let judge = |summary: &_| check_errors(kind, summary);
+        let effect = self.tally.commit_with(&change.change, judge)?;
         *self.declared |= change.creates;
         if let Some(names) =
             undeclared.and_then(|row| self.names.get_mut(usize::from(row.number())))

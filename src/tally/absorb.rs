@@ -35,9 +35,9 @@ where
     /// let [mut east, mut west]: [Tally<u16, u16, 8, 8>; 2] = [Tally::new(), Tally::new()];
     /// let pending = Event { device: 7, user: None, state: RunState::Pending, at: "2026-11-21T09:30Z".parse()? };
     /// let success = Event { state: RunState::Success, at: "2026-11-21T09:45Z".parse()?, ..pending };
-    /// east.apply(&success)?;
-    /// west.apply(&pending)?;
-    /// west.apply(&Event { device: 8, ..pending })?;
+    /// assert!(east.apply(&success)?.is_applied());
+    /// assert!(west.apply(&pending)?.is_applied());
+    /// assert!(west.apply(&Event { device: 8, ..pending })?.is_applied());
     ///
     /// east.absorb(&west)?;
     /// west.absorb(&east)?;

@@ -64,7 +64,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: None, state: RunState::Pending, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
+    /// assert!(tally.apply(&event)?.is_applied());
     /// let handle = tally.find(&7).expect("just applied");
     /// let later = Event { state: RunState::Success, at: "2026-11-21T09:45Z".parse()?, ..event };
     /// assert_eq!(tally.apply_at(handle, &later)?, Effect::Applied { before: Some(RunState::Pending) });
@@ -100,7 +100,7 @@ where
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: Some("ada"), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
+    /// assert!(tally.apply(&event)?.is_applied());
     /// let moved = Event { user: Some("bob"), at: "2026-11-21T09:31Z".parse()?, ..event };
     /// let former = tally.apply_with(&moved, |_, before| before.and_then(|it| it.user.copied()))?;
     /// assert_eq!(former, Some("ada"));
@@ -211,7 +211,7 @@ where
 }
 
 #[cfg(feature = "defmt")]
-fn log(state: crate::RunState, result: &Result<Effect, Refusal>) {
+pub(super) fn log(state: crate::RunState, result: &Result<Effect, Refusal>) {
     match result {
         Ok(Effect::Applied { before }) => defmt::debug!("applied: {} -> {}", before, state),
         Ok(effect) => defmt::trace!("{}: {}", effect, state),

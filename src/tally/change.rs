@@ -200,18 +200,31 @@ where
         }
     }
 
+    fn commit_other(&mut self, change: &Change<D, U>) -> Result<Effect, Refusal> {
+        self.commit_with(change, |_| Ok(()))
+    }
+
+    /// Like [`commit`](Self::commit), if the summary that comes of it is in order.
     // Out of line: in one frame with applying an event, either would pay for the other's stack.
     #[inline(never)]
-    fn commit_other(&mut self, change: &Change<D, U>) -> Result<Effect, Refusal> {
+    pub(crate) fn commit_with(
+        &mut self,
+        change: &Change<D, U>,
+        judge: impl FnOnce(&Summary) -> Result<(), Refusal>,
+    ) -> Result<Effect, Refusal> {
         let mut plan = Plan::new(self);
-        self.plan(change, &mut plan)?;
-        self.carry_out(change, &plan);
+        let planned = self.plan(change, &mut plan).and_then(|()| judge(&plan.summary));
         #[cfg(feature = "defmt")]
-        defmt::debug!("committed: {}", plan.effect);
+        match change {
+            Change::Event(event) => super::apply::log(event.state, &planned.map(|()| plan.effect)),
+            _ if planned.is_ok() => defmt::debug!("committed: {}", plan.effect),
+            _ => {}
+        }
+        planned?;
+        self.carry_out(change, &plan);
         Ok(plan.effect)
     }
 
-    /// What a change comes to, worked out before anything is changed.
     pub(super) fn plan(&self, change: &Change<D, U>, plan: &mut Plan) -> Result<(), Refusal> {
         match change {
             Change::Event(event) => {

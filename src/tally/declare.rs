@@ -3,7 +3,7 @@
 use core::hash::Hash;
 
 use super::plan::{Plan, carried, count};
-use super::record::RunFrom;
+use super::record::{RunFrom, UserRecord};
 use super::{Carried, Effect, Refusal, Tally};
 use crate::table::RowId;
 use crate::{Counted, Counts, DateTime, Summary};
@@ -52,11 +52,7 @@ where
         }
         record.set_carried_update(last_update);
         record.declared = true;
-
-        plan.summary.users.shift((self.user_record(known).state(), record.state()));
-        plan.summary.users.check(Counted::Users)?;
-        plan.user = Some(record);
-        Ok(())
+        self.plan_user(known, record, plan)
     }
 
     /// Nothing of a user is declared or carried any more.
@@ -71,10 +67,20 @@ where
         record.set_carried(Counts::ZERO);
         record.set_carried_update(None);
         record.declared = false;
+        self.plan_user(known, record, plan)
+    }
 
+    /// What the row of a user holds from now on; `known` is that row.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn plan_user(
+        &self,
+        known: Option<RowId>,
+        record: UserRecord,
+        plan: &mut Plan,
+    ) -> Result<(), Refusal> {
         plan.summary.users.shift((self.user_record(known).state(), record.state()));
         plan.summary.users.check(Counted::Users)?;
-        plan.user = Some(record);
+        (plan.to, plan.user) = (known, Some(record));
         Ok(())
     }
 
@@ -123,8 +129,8 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: None, state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
-    /// tally.commit(&Change::RunFrom("2026-11-22T00:00Z".parse()?))?;
+    /// assert!(tally.apply(&event)?.is_applied());
+    /// assert!(tally.commit(&Change::RunFrom("2026-11-22T00:00Z".parse()?))?.is_applied());
     /// assert_eq!(tally.run_from().map(|at| at.to_string()).as_deref(), Some("2026-11-22T00:00:00Z"));
     /// assert_eq!(tally.summary().devices[RunState::Pending], 1);
     ///

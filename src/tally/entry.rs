@@ -21,7 +21,7 @@ use crate::{Counted, Counts, DateTime, Event, RunState, Summary};
 ///
 /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
 /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-/// tally.apply(&event)?;
+/// assert!(tally.apply(&event)?.is_applied());
 ///
 /// let mut restored: Tally<u16, u16, 8, 8> = Tally::new();
 /// for entry in tally.entries() {
@@ -187,7 +187,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let at = "2026-11-21T12:00Z".parse()?;
-    /// tally.commit(&Change::Remove { device: 7, at })?;
+    /// assert!(tally.commit(&Change::Remove { device: 7, at })?.is_applied());
     /// assert!(tally.tombstones().eq([Entry::Removed { device: &7, at }]));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -202,7 +202,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let at = "2026-11-21T12:00Z".parse()?;
-    /// tally.commit(&Change::Remove { device: 7, at })?;
+    /// assert!(tally.commit(&Change::Remove { device: 7, at })?.is_applied());
     /// assert_eq!(tally.tombstone(&7), Some(Entry::Removed { device: &7, at }));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -277,9 +277,7 @@ where
         };
         let former = plan.left.and_then(|(row, after)| entry(Some(row), &after));
         let user = match change {
-            Change::Event(Event { user: Some(user), .. }) => {
-                plan.user.and_then(|after| entry(self.users.find(user), &after))
-            }
+            Change::Event(_) => plan.user.and_then(|after| entry(plan.to, &after)),
             _ => None,
         };
         [former, user]
@@ -407,7 +405,7 @@ where
         }
         let mut plan = Plan::new(self);
         plan.summary.users.shift((self.user_record(known).state(), record.state()));
-        plan.user = Some(record);
+        (plan.to, plan.user) = (known, Some(record));
         self.put_user(user, &plan);
         Ok(())
     }

@@ -5,6 +5,7 @@ use core::hash::Hash;
 use super::plan::Plan;
 use super::record::{Linked, UserRecord};
 use super::{Change, Entry, Kept, Refusal, Tally, Totals};
+use crate::table::RowId;
 
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
@@ -18,12 +19,12 @@ where
 
     /// The row of a device, live or a tombstone.
     pub(crate) fn row(&self, device: &D) -> Option<u16> {
-        self.devices.find(device).map(|row| row.number())
+        self.devices.find(device).map(RowId::number)
     }
 
     /// The row of a user.
     pub(crate) fn user_row(&self, user: &U) -> Option<u16> {
-        self.users.find(user).map(|row| row.number())
+        self.users.find(user).map(RowId::number)
     }
 
     /// The rows of devices: those that are live, then tombstones from the oldest on.

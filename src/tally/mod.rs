@@ -166,7 +166,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 1, 1> = Tally::new();
     /// assert!(!tally.is_full());
-    /// tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?;
+    /// assert!(tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?.is_applied());
     /// assert!(tally.is_full());
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -209,7 +209,7 @@ where
     /// use runtally::{Event, RunState, Summary, Tally};
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?;
+    /// assert!(tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?.is_applied());
     /// tally.clear();
     /// assert_eq!(tally.summary(), &Summary::ZERO);
     /// # Ok::<(), Box<dyn core::error::Error>>(())

@@ -21,7 +21,7 @@ where
     /// use runtally::{Event, RunState, Tally};
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// tally.apply(&Event { device: 7, user: None, state: RunState::Pending, at: "2026-11-21T09:00Z".parse()? })?;
+    /// assert!(tally.apply(&Event { device: 7, user: None, state: RunState::Pending, at: "2026-11-21T09:00Z".parse()? })?.is_applied());
     /// let hour = Duration::from_secs(3600);
     /// assert_eq!(tally.overdue("2026-11-21T09:59:59Z".parse()?, hour), 0);
     /// assert_eq!(tally.overdue("2026-11-21T10:00:00Z".parse()?, hour), 1);
@@ -47,7 +47,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: Some(1), state: RunState::Pending, at: "2026-11-21T09:00Z".parse()? };
-    /// tally.apply(&event)?;
+    /// assert!(tally.apply(&event)?.is_applied());
     /// let tomorrow = "2026-11-22T09:00Z".parse()?;
     /// let summary = tally.summary_at(tomorrow, Duration::from_secs(3600), RunState::Fail)?;
     /// assert_eq!(summary.devices[RunState::Fail], 1);
@@ -92,6 +92,9 @@ where
 
 /// The latest instant that is `limit` old at `now`, in ticks.
 fn latest(now: DateTime, limit: Duration) -> i64 {
-    let limit = limit.as_nanos().div_ceil(100);
-    now.ticks().saturating_sub(i64::try_from(limit).unwrap_or(i64::MAX))
+    let seconds = i64::try_from(limit.as_secs()).unwrap_or(i64::MAX);
+    let limit = seconds
+        .saturating_mul(DateTime::TICKS_PER_SECOND)
+        .saturating_add(limit.subsec_nanos().div_ceil(100).into());
+    now.ticks().saturating_sub(limit)
 }

@@ -17,11 +17,15 @@ pub(super) struct Plan {
     pub(super) summary: Summary,
     pub(super) carried: Carried,
     pub(super) run_from: RunFrom,
-    /// What becomes of the device that the change names.
+    /// The row or tombstone of the device that the change names.
+    pub(super) row: Option<RowId>,
+    /// What becomes of the device.
     pub(super) device: DevicePlan,
     /// The user whose row the device leaves, and what that row holds then.
     pub(super) left: Option<(RowId, UserRecord)>,
-    /// What the row of the user holds that the change names.
+    /// The row of the user that the change names.
+    pub(super) to: Option<RowId>,
+    /// What that row holds then.
     pub(super) user: Option<UserRecord>,
 }
 
@@ -55,8 +59,10 @@ impl Plan {
             summary: tally.summary,
             carried: tally.carried,
             run_from: tally.run_from,
+            row: None,
             device: DevicePlan::Unchanged,
             left: None,
+            to: None,
             user: None,
         }
     }
@@ -77,6 +83,7 @@ where
         plan: &mut Plan,
     ) -> Result<(), Refusal> {
         plan.summary.ran(event.at);
+        plan.row = row;
 
         let stamp = Stamp::new(event.at, event.state);
         let record = row.and_then(|row| self.devices.get(row)).map(|(_, record)| record);
@@ -124,7 +131,7 @@ where
                 plan.left = None;
             }
             plan.summary.users.shift((self.user_record(to).state(), joined.state()));
-            plan.user = Some(joined);
+            (plan.to, plan.user) = (to, Some(joined));
         }
         self.plan_left(plan, origin)
     }
@@ -140,6 +147,7 @@ where
     ) -> Result<(), Refusal> {
         let tombstone = DeviceRecord::removed(at);
         let row = self.devices.find(device);
+        plan.row = row;
         if let Some((_, record)) = row.and_then(|row| self.devices.get(row)) {
             let (at, recorded) = (tombstone.recorded(), record.recorded());
             // Above every state of its instant; of two removals, the offset does not matter.
@@ -166,6 +174,7 @@ where
     pub(super) fn plan_retirement(&self, device: &D, plan: &mut Plan) {
         plan.effect = Effect::Unknown;
         let row = self.devices.find(device);
+        plan.row = row;
         let Some((_, record)) = row.and_then(|row| self.devices.get(row)) else { return };
         if !record.is_live() {
             return;
@@ -250,42 +259,66 @@ where
 
     pub(super) fn carry_out_event(&mut self, event: &Event<D, U>, plan: &Plan) {
         if let DevicePlan::Row(stamp) = plan.device {
-            let row = self.devices.find(&event.device);
-            let known = row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
-            let new = DeviceRecord::live(stamp);
+            let known = plan.row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
             match known {
-                Some((row, record)) if record.is_live() => self.unchain(row, &record),
-                Some((row, _)) => {
-                    self.reuse(row);
-                    self.live = self.live.wrapping_add(1);
-                }
-                None => self.live = self.live.wrapping_add(1),
-            }
-            self.put_left(plan);
-            let row = match row {
-                Some(row) => {
+                // It stays in the chain of its user: no walk along that.
+                Some((row, record))
+                    if record.is_live()
+                        && record.user == plan.to
+                        && record.user.is_some() == event.user.is_some() =>
+                {
                     if let Some(record) = self.devices.value_mut(row) {
-                        *record = new;
+                        record.stamp = stamp;
                     }
-                    Some(row)
+                    let user = plan.to.and_then(|to| self.users.value_mut(to));
+                    if let Some((user, joined)) = user.zip(plan.user) {
+                        *user = joined;
+                    }
                 }
-                None => self.insert_device(&event.device, new),
-            };
-            if let (Some(row), Some(user), Some(joined)) = (row, &event.user, &plan.user) {
-                let to = self.users.find(user);
-                let to = to.or_else(|| self.users.insert(user, UserRecord::default()));
-                self.chain_in(row, to, joined);
+                _ => self.carry_out_move(event, stamp, known, plan),
             }
         }
         self.put_totals(plan);
+    }
+
+    /// A device is new, returns, or changes hands.
+    fn carry_out_move(
+        &mut self,
+        event: &Event<D, U>,
+        stamp: Stamp,
+        known: Option<(RowId, DeviceRecord)>,
+        plan: &Plan,
+    ) {
+        let new = DeviceRecord::live(stamp);
+        match known {
+            Some((row, record)) if record.is_live() => self.unchain(row, &record),
+            Some((row, _)) => {
+                self.reuse(row);
+                self.live = self.live.wrapping_add(1);
+            }
+            None => self.live = self.live.wrapping_add(1),
+        }
+        self.put_left(plan);
+        let row = match known {
+            Some((row, _)) => {
+                if let Some(record) = self.devices.value_mut(row) {
+                    *record = new;
+                }
+                Some(row)
+            }
+            None => self.insert_device(&event.device, new),
+        };
+        if let (Some(row), Some(user), Some(joined)) = (row, &event.user, &plan.user) {
+            let to = plan.to.or_else(|| self.users.insert(user, UserRecord::default()));
+            self.chain_in(row, to, joined);
+        }
     }
 
     /// A device's row becomes a tombstone.
     pub(super) fn bury(&mut self, device: &D, plan: &Plan) {
         self.put_totals(plan);
         let DevicePlan::Tombstone(tombstone) = plan.device else { return };
-        let row = self.devices.find(device);
-        let known = row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
+        let known = plan.row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
         match known {
             Some((row, record)) if record.is_live() => {
                 self.unchain(row, &record);
@@ -351,7 +384,7 @@ where
     pub(super) fn put_user(&mut self, user: &U, plan: &Plan) {
         self.put_totals(plan);
         let Some(record) = plan.user else { return };
-        match self.users.find(user).and_then(|row| Some((row, self.users.value_mut(row)?))) {
+        match plan.to.and_then(|row| Some((row, self.users.value_mut(row)?))) {
             Some((row, known)) if record.keeps_row() => {
                 *known = record;
                 self.users.respell(row, user);
@@ -392,7 +425,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
-    /// tally.commit(&Change::Declare(Summary { devices: five, ..Summary::ZERO }))?;
+    /// assert!(tally.commit(&Change::Declare(Summary { devices: five, ..Summary::ZERO }))?.is_applied());
     /// assert_eq!(tally.live(Counted::Devices), Counts::ZERO);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -413,7 +446,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
-    /// tally.commit(&Change::Declare(Summary { devices: five, ..Summary::ZERO }))?;
+    /// assert!(tally.commit(&Change::Declare(Summary { devices: five, ..Summary::ZERO }))?.is_applied());
     /// assert_eq!(tally.carried(Counted::Devices), five);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```

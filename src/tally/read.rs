@@ -14,8 +14,8 @@ use crate::{Counts, DateTime, Event, RunState};
 ///
 /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
 /// let at = "2026-11-21T09:30Z".parse()?;
-/// tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?;
-/// tally.apply(&Event { device: 2, user: Some("ada"), state: RunState::Pending, at })?;
+/// assert!(tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?.is_applied());
+/// assert!(tally.apply(&Event { device: 2, user: Some("ada"), state: RunState::Pending, at })?.is_applied());
 ///
 /// let ada = tally.user(&"ada").expect("has two devices");
 /// assert_eq!(ada.state(), Some(RunState::Pending));
@@ -56,7 +56,7 @@ impl<U> UserRow<'_, U> {
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
-    /// tally.commit(&Change::DeclareUser { user: "ada", devices: five, last_update: None })?;
+    /// assert!(tally.commit(&Change::DeclareUser { user: "ada", devices: five, last_update: None })?.is_applied());
     /// assert_eq!(tally.user(&"ada").map(|ada| ada.reported()), Some(five));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -73,7 +73,7 @@ impl<U> UserRow<'_, U> {
     /// use runtally::{Change, Counts, Tally};
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
-    /// tally.commit(&Change::DeclareUser { user: "ada", devices: Counts::ZERO, last_update: None })?;
+    /// assert!(tally.commit(&Change::DeclareUser { user: "ada", devices: Counts::ZERO, last_update: None })?.is_applied());
     /// assert_eq!(tally.user(&"ada").expect("declared").state(), None);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -94,7 +94,7 @@ impl<U> UserRow<'_, U> {
 /// use runtally::{Event, RunState, Tally};
 ///
 /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-/// tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?;
+/// assert!(tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?.is_applied());
 /// assert_eq!(tally.find(&7).map(|handle| handle.number()), Some(0));
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
@@ -108,7 +108,7 @@ pub struct DeviceHandle(RowId);
 /// use runtally::{Change, Counts, Tally};
 ///
 /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
-/// tally.commit(&Change::DeclareUser { user: "ada", devices: Counts::ZERO, last_update: None })?;
+/// assert!(tally.commit(&Change::DeclareUser { user: "ada", devices: Counts::ZERO, last_update: None })?.is_applied());
 /// assert_eq!(tally.find_user(&"ada").map(|handle| handle.number()), Some(0));
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
@@ -207,7 +207,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
+    /// assert!(tally.apply(&event)?.is_applied());
     /// assert_eq!(tally.device(&7).map(|recorded| recorded.state), Some(RunState::Fail));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -225,7 +225,7 @@ where
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let at = "2026-11-21T09:30Z".parse()?;
     /// for device in [7, 8] {
-    ///     tally.apply(&Event { device, user: None, state: RunState::Fail, at })?;
+    ///     assert!(tally.apply(&Event { device, user: None, state: RunState::Fail, at })?.is_applied());
     /// }
     /// assert!(tally.devices().map(|recorded| *recorded.device).eq([7, 8]));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -244,7 +244,7 @@ where
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let at = "2026-11-21T09:30Z".parse()?;
     /// for device in [7, 8] {
-    ///     tally.apply(&Event { device, user: None, state: RunState::Fail, at })?;
+    ///     assert!(tally.apply(&Event { device, user: None, state: RunState::Fail, at })?.is_applied());
     /// }
     /// let (row, recorded) = tally.devices_from(1).next().expect("two rows");
     /// assert_eq!((row.number(), *recorded.device), (1, 8));
@@ -266,9 +266,9 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: None, state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
+    /// assert!(tally.apply(&event)?.is_applied());
     /// assert_eq!(tally.counted(&event), RunState::Success);
-    /// tally.commit(&Change::RunFrom("2026-11-22T00:00Z".parse()?))?;
+    /// assert!(tally.commit(&Change::RunFrom("2026-11-22T00:00Z".parse()?))?.is_applied());
     /// assert_eq!(tally.counted(&event), RunState::Pending);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -286,7 +286,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
+    /// assert!(tally.apply(&event)?.is_applied());
     /// assert_eq!(tally.user(&1).and_then(|user| user.state()), Some(RunState::Fail));
     /// assert!(tally.user(&2).is_none());
     /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -317,7 +317,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
+    /// assert!(tally.apply(&event)?.is_applied());
     /// assert_eq!(tally.user_state(&1), Some(RunState::Fail));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -333,7 +333,7 @@ where
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let at = "2026-11-21T09:30Z".parse()?;
-    /// tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?;
+    /// assert!(tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?.is_applied());
     /// assert!(tally.users().map(|user| *user.user).eq(["ada"]));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -349,7 +349,7 @@ where
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let at = "2026-11-21T09:30Z".parse()?;
-    /// tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?;
+    /// assert!(tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?.is_applied());
     /// assert!(tally.users_from(0).map(|(row, _)| row.number()).eq([0]));
     /// assert_eq!(tally.users_from(1).count(), 0);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -378,8 +378,8 @@ where
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let at = "2026-11-21T09:30Z".parse()?;
-    /// tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?;
-    /// tally.apply(&Event { device: 2, user: None, state: RunState::Success, at })?;
+    /// assert!(tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?.is_applied());
+    /// assert!(tally.apply(&Event { device: 2, user: None, state: RunState::Success, at })?.is_applied());
     /// assert!(tally.user_devices(&"ada").map(|recorded| *recorded.device).eq([1]));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```

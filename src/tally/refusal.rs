@@ -14,7 +14,7 @@ use crate::{Counted, Counter, Counts, DateTime, Overflow};
 ///
 /// let mut tally: Tally<u16, u16, 1, 1> = Tally::new();
 /// let event = Event { device: 1, user: None, state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
-/// tally.apply(&event)?;
+/// assert!(tally.apply(&event)?.is_applied());
 ///
 /// let refusal = tally.apply(&Event { device: 2, ..event }).unwrap_err();
 /// assert_eq!(refusal, Refusal::DevicesFull { capacity: 1 });

@@ -56,7 +56,7 @@ fn refuses(client: &mut Client, method: &str, to: &str, body: &str, status: u16,
         400 => "badRequest",
         404 => "itemNotFound",
         405 => "methodNotAllowed",
-        409 if text.contains("exists already") => "nameAlreadyExists",
+        409 if text.contains("already exists") => "nameAlreadyExists",
         409 => "conflict",
         413 => "responseTooLarge",
         _ => "insufficientStorage",
@@ -329,13 +329,17 @@ fn declaring_twice_is_a_conflict() {
     let mut client = client();
     client.must(409, "POST", &h("/runSummary"), &SUMMARY.replace("17", "16").replace("5,", "1,"));
     client.must(201, "POST", &configuration(OTHER, "/runSummary"), SUMMARY);
-    let text = "the summary exists already; change it with PATCH";
+    let text = "the summary already exists; change it with PATCH";
     refuses(&mut client, "POST", &configuration(OTHER, "/runSummary"), SUMMARY, 409, text);
     client.must(201, "POST", &h("/userRunStates"), USER);
-    let text = "the user exists already; change it with PATCH";
+    let text = "the user already exists; change it with PATCH";
     let other_case = USER.replace("Upn value", "UPN VALUE");
     refuses(&mut client, "POST", &h("/userRunStates"), USER, 409, text);
     refuses(&mut client, "POST", &h("/userRunStates"), &other_case, 409, text);
+    // A script's users have no PATCH.
+    client.must(201, "POST", &script("/userRunStates"), &script_user("ada", 0));
+    let text = "the user already exists; DELETE it first";
+    refuses(&mut client, "POST", &script("/userRunStates"), &script_user("ADA", 1), 409, text);
 }
 
 #[test]
@@ -495,6 +499,32 @@ fn full_tables_are_told_apart() {
     let full =
         client.store.insert(RolloutId::configuration(THIRD)).expect_err("as the request was told");
     assert_eq!(full.to_string(), places);
+}
+
+#[test]
+fn a_store_without_room_for_a_kind_knows_none_of_it() {
+    let mut store: Store<0, 0, 1, 1> = Store::new();
+    let mut buffer = [0; 512];
+    for path in [script("/runSummary"), h("/runSummary"), script("/deviceRunStates")] {
+        let request =
+            Request { method: "GET", path: &path, authorization: Some(READ), ..Request::default() };
+        let settings = Settings { read_tokens: &["reader"], ..Settings::default() };
+        assert_eq!(store.handle(&request, &settings, &mut buffer).status, 404, "{path}");
+    }
+    let path = h("/runSummary");
+    let request = Request {
+        method: "POST",
+        path: &path,
+        authorization: Some(WRITE),
+        content_type: JSON,
+        body: SUMMARY.as_bytes(),
+        ..Request::default()
+    };
+    let settings = Settings { write_tokens: &["writer"], ..Settings::default() };
+    let response = store.handle(&request, &settings, &mut buffer);
+    assert_eq!(response.status, 507);
+    let body = str::from_utf8(response.body).expect("answers are text");
+    assert!(body.contains("no room for another roll-out of this kind: all 0 are taken"), "{body}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A small store in a database: whatever happens, what is read again is what was there.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
@@ -82,8 +83,9 @@ fn image(store: &Small) -> String {
         });
         let tombstones: Vec<_> = tombstones.collect();
         let totals = tally.entries().last().map(|it| format!("{it:?}"));
-        image += &format!(
-            "{:?} {} {} {:?}\n{}\n{}\n{totals:?}\n",
+        let _ = writeln!(
+            image,
+            "{:?} {} {} {:?}\n{}\n{}\n{totals:?}",
             rollout.id(),
             rollout.version(),
             rollout.is_declared(),

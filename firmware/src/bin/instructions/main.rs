@@ -30,7 +30,9 @@ fn main() -> ! {
     let clock = Clock::start();
     let mut round = 0;
     for (load, devices) in [("half_full", DEVICES / 2), ("full", DEVICES)] {
-        // Makes the devices known; rows are taken in this order.
+        // Makes the devices known, each with the user it has in what is measured first; rows are
+        // taken in this order.
+        round += 1;
         for device in 0..devices {
             let event = event(device, round, 0);
             assert!(TALLY.apply(&event).ok() == PEER.apply(&event).ok(), "two outcomes");
