@@ -30,7 +30,7 @@ where
     ///
     /// // Words of 4 bytes.
     /// assert_eq!(Journal::<Flash, u16, u16, 512, 64>::EVENT_LEN, 24);
-    /// assert_eq!(Journal::<Flash, Uuid, Upn, 512, 64>::EVENT_LEN, 164);
+    /// assert_eq!(Journal::<Flash, Uuid, Upn, 512, 64>::EVENT_LEN, 180);
     /// ```
     // A tombstone has one byte more.
     pub const EVENT_LEN: u32 = record_len::<F>(device_len::<D, U>().saturating_sub(1));
@@ -47,7 +47,7 @@ where
     /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     ///
     /// // Pages of 4 KiB.
-    /// type Mesh = Journal<Flash, u16, u16, 512, 64>;
+    /// type Mesh = Journal<'static, Flash, u16, u16, 512, 64>;
     /// const { assert!(Mesh::PAGES <= 4, "the flash set aside is too small for the tally") };
     /// ```
     pub const PAGES: u32 = {
