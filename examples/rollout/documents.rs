@@ -308,7 +308,7 @@ impl Pages {
 }
 
 fn count_lines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+    bytes.split(|byte| *byte == b'\n').skip(1).count() as u64
 }
 
 /// Whether there is nothing but JSON's white space.
