@@ -753,6 +753,20 @@ fn absorbing_takes_all_or_nothing() {
     assert_eq!(tally.absorb(&other), Ok(()));
     assert!(tally.device(&2).is_none());
     assert!(tally.tombstone(&9).is_some());
+    // What is removed at the instant of its last report makes room; what was reported at the
+    // instant of its removal takes none.
+    let mut tally: Tally<Key, Key, 1, 1> = Tally::new();
+    tally.apply(&event(1, Some(1), RunState::Fail, 0)).expect("room");
+    let mut other = known(&[(1, 0)]);
+    other.commit(&remove(1, 0)).expect("no limit near");
+    other.apply(&event(2, Some(1), RunState::Success, 0)).expect("room");
+    assert_eq!(tally.absorb(&other), Ok(()));
+    assert!(tally.device(&2).is_some());
+    let mut tally: Tally<Key, Key, 3, 1> = Tally::new();
+    tally.apply(&event(1, Some(1), RunState::Fail, 0)).expect("room");
+    tally.commit(&remove(2, 60)).expect("no limit near");
+    assert_eq!(tally.absorb(&known(&[(2, 60)])), Ok(()));
+    assert_eq!(tally.device_count(), 1);
     // More users than there is room for, and more devices.
     let mut tally: Tally<Key, Key, 3, 1> = Tally::new();
     tally.apply(&event(1, Some(1), RunState::Fail, 0)).expect("room");
