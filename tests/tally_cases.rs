@@ -747,7 +747,14 @@ fn absorbing_takes_all_or_nothing() {
         assert_eq!(tally.audit(), Ok(()));
         tally = before.clone();
     }
-    // A late report is told by its tombstone before another's removal takes that row.
+    // A late report is told by its tombstone before a new device takes that row.
+    let mut roomy: Tally<Key, Key, 3, 4> = Tally::new();
+    roomy.apply(&event(1, None, RunState::Fail, 0)).expect("room");
+    roomy.commit(&remove(2, 60)).expect("no limit near");
+    roomy.commit(&remove(4, 60)).expect("no limit near");
+    assert_eq!(roomy.absorb(&known(&[(2, 0), (3, 0)])), Ok(()));
+    assert!(roomy.device(&2).is_none() && roomy.device(&3).is_some());
+    // And before another's removal takes it.
     let mut other = known(&[(2, 0)]);
     other.commit(&remove(9, 0)).expect("no limit near");
     assert_eq!(tally.absorb(&other), Ok(()));
