@@ -140,7 +140,12 @@ impl<'a> DeviceState<'a> {
     /// ```
     #[must_use]
     pub fn row(id: Uuid, upn: Option<&'a Upn>, state: RunState, last_update: DateTime) -> Self {
-        Self { id, upn: upn.map(Text::from), state, last_update, ..Self::empty() }
+        let mut row = Self::empty();
+        row.id = id;
+        row.upn = upn.map(Text::from);
+        row.state = state;
+        row.last_update = last_update;
+        row
     }
 
     /// The event that a tally applies; its user is [folded](Upn::folded).

@@ -28,6 +28,7 @@ impl<'a> Document<'a> {
     }
 
     /// The next byte that is not white space.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn peek(&mut self) -> Option<u8> {
         let mut rest = self.rest();
         while let [b' ' | b'\t' | b'\n' | b'\r', after @ ..] = rest {

@@ -236,7 +236,10 @@ impl<'a> Object<'a> {
 
     /// The value, unless it is one that the property at hand does not take.
     fn or_refuse<T>(&mut self, value: Option<T>, reason: Reason) -> Option<T> {
-        value.or_else(|| self.keep(Err(Error::new(self.value, reason))))
+        if value.is_none() {
+            self.fail(&Error::new(self.value, reason));
+        }
+        value
     }
 
     /// What was read, or its error kept.
@@ -244,9 +247,14 @@ impl<'a> Object<'a> {
         match read {
             Ok(value) => Some(value),
             Err(error) => {
-                self.error = Some(Error { property: self.property, ..error });
+                self.fail(&error);
                 None
             }
         }
+    }
+
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn fail(&mut self, error: &Error) {
+        self.error = Some(Error { property: self.property, ..*error });
     }
 }
