@@ -80,7 +80,7 @@ pub(super) fn read<'a>(
     resource: &mut dyn Fill<'a>,
     complete: bool,
 ) -> Result<(), Error> {
-    let mut object = Object::open(json, shape)?;
+    let mut object = Object::open(json, shape);
     while let Some(field) = object.next() {
         match resource.slot(field) {
             Slot::Count(slot) => put(slot, object.count()),
