@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::mem;
 use std::pin::pin;
-use std::process::exit;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -20,7 +19,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::rows::Tables;
-use super::{Database, WriteError};
+use super::{Database, WriteError, give_up};
 use crate::app::refuse;
 use crate::metrics::Metrics;
 use crate::store::{Plan, Rollouts};
@@ -152,12 +151,13 @@ impl Writer {
                     "nothing was changed: too much is waiting for the disk",
                 );
             }
-            if !queue.is_closed {
-                queue.bytes += job.body.len();
-                queue.jobs.push(Waiting { job, answer });
-                if queue.jobs.len() >= queue.wanted {
-                    self.shared.news.notify_one();
-                }
+            if queue.is_closed {
+                return refuse(status, code, "nothing was changed: the service ends");
+            }
+            queue.bytes += job.body.len();
+            queue.jobs.push(Waiting { job, answer });
+            if queue.jobs.len() >= queue.wanted {
+                self.shared.news.notify_one();
             }
         }
         let mut answered = pin!(answered);
@@ -226,7 +226,7 @@ struct EndsTheProcess;
 impl Drop for EndsTheProcess {
     fn drop(&mut self) {
         if thread::panicking() {
-            exit(1)
+            give_up()
         }
     }
 }
@@ -324,7 +324,7 @@ impl Run {
                     if let Err(error) = store.commit(plan) {
                         // It was checked, and nothing else has changed the store since.
                         tracing::error!(%error, "the store is not what is on file");
-                        exit(1);
+                        give_up();
                     }
                 }
                 drop(store);
