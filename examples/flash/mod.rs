@@ -132,12 +132,14 @@ where
         debug_assert!(from.is_multiple_of(PAGE) && to.is_multiple_of(PAGE) && from <= to);
         self.faults.pause().await;
         let erases = self.erases.as_mut().get_mut(from / PAGE..to / PAGE).unwrap_or_default();
-        erases.iter_mut().for_each(|erases| *erases += 1);
+        for count in erases {
+            *count += 1;
+        }
         let flash = self.bytes.as_mut().get_mut(from..to).unwrap_or_default();
         debug_assert_eq!(flash.len(), to - from);
-        let erased = self.faults.erase(from, flash);
+        let result = self.faults.erase(from, flash);
         self.faults.pause().await;
-        erased
+        result
     }
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), X::Error> {

@@ -1,7 +1,9 @@
 //! Documents one by one, in bounded memory: the lines of a file, or the elements of its arrays.
 
-use std::fmt;
 use std::io::{self, BufRead, Read};
+use std::{fmt, mem};
+
+use memchr::memchr;
 
 use crate::input::Input;
 use crate::json::{Form, Value, is_space};
@@ -15,6 +17,8 @@ const LONGEST_ENVELOPE: usize = 1 << 16;
 /// The documents of one source, one after the other in one buffer.
 pub(crate) struct Documents<R> {
     input: Input<R>,
+    /// How many bytes of the input belong to the document given last, which lies there.
+    given: usize,
     form: Option<Form>,
     document: Vec<u8>,
     /// How many lines have begun.
@@ -80,6 +84,7 @@ impl<R: BufRead> Documents<R> {
         }
         Ok(Self {
             input,
+            given: 0,
             form: None,
             document: Vec::new(),
             line: 0,
@@ -92,6 +97,7 @@ impl<R: BufRead> Documents<R> {
 
     /// The next document; `None` after the last.
     pub(crate) fn next(&mut self) -> io::Result<Option<Document<'_>>> {
+        self.input.consume(mem::take(&mut self.given));
         loop {
             match self.form {
                 Some(Form::Lines) => return self.next_line(),
@@ -128,6 +134,17 @@ impl<R: BufRead> Documents<R> {
     }
 
     fn next_line(&mut self) -> io::Result<Option<Document<'_>>> {
+        // Nearly every line lies in the input's buffer as a whole, and is read there.
+        if let Some(len) = memchr(b'\n', self.input.fill_buf()?) {
+            self.line += 1;
+            self.given = len + 1;
+            let place = Place { line: self.line, element: None };
+            let text = match self.input.fill_buf()?.get(..len) {
+                Some(text) if len <= LONGEST => Ok(text),
+                _ => Err(Fault::TooLong),
+            };
+            return Ok(Some(Document { place, text }));
+        }
         self.document.clear();
         let limit = LONGEST as u64 + 1;
         self.input.by_ref().take(limit).read_until(b'\n', &mut self.document)?;
@@ -291,7 +308,7 @@ impl Pages {
 }
 
 fn count_lines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+    bytes.split(|byte| *byte == b'\n').skip(1).count() as u64
 }
 
 /// Whether there is nothing but JSON's white space.

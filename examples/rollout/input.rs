@@ -53,7 +53,7 @@ impl<R: BufRead> BufRead for Input<R> {
             return self.rest.consume(amount);
         }
         self.read += amount;
-        if self.read == self.ahead.len() {
+        if self.read >= self.ahead.len() {
             self.ahead.clear();
             self.read = 0;
         }

@@ -28,6 +28,7 @@ impl Value {
     /// How many of these bytes, the next ones, belong to the value, if it ends among them.
     pub(crate) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         for (at, byte) in bytes.iter().enumerate() {
+            #[expect(clippy::match_same_arms, reason = "what is inside a string comes first")]
             match (self.within, byte) {
                 (Within::Escape, _) => self.within = Within::String,
                 (Within::String, b'\\') => self.within = Within::Escape,

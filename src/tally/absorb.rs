@@ -80,11 +80,11 @@ where
             Entry::Removed { device, at } => self.remove(device, *at),
             Entry::User { .. } => Ok(()),
             Entry::Totals(totals) => {
-                self.absorb_last_run(totals.last_run);
-                match totals.run_from {
-                    Some(at) => self.commit(&Change::RunFrom(at)).map(drop),
-                    None => Ok(()),
+                if let Some(at) = totals.run_from {
+                    let _ = self.commit(&Change::RunFrom(at))?;
                 }
+                self.absorb_last_run(totals.last_run);
+                Ok(())
             }
         }
     }

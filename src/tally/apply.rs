@@ -156,14 +156,9 @@ where
         let stamp = Stamp::new(event.at, event.state);
         let order = stamp.cmp(&record.stamp);
         match order.then_with(|| event.user.as_ref().cmp(&known)) {
-            Ordering::Less => {
-                self.summary.ran(event.at);
-                return Ok(observe(Effect::Stale, Some(recorded)));
-            }
-            Ordering::Equal => {
-                self.summary.ran(event.at);
-                return Ok(observe(Effect::Duplicate, Some(recorded)));
-            }
+            // The last run is no earlier than any row, so it is as late as this event.
+            Ordering::Less => return Ok(observe(Effect::Stale, Some(recorded))),
+            Ordering::Equal => return Ok(observe(Effect::Duplicate, Some(recorded))),
             Ordering::Greater => {}
         }
         if event.user.as_ref() != known {

@@ -149,9 +149,8 @@ where
         let row = self.devices.find(device);
         plan.row = row;
         if let Some((_, record)) = row.and_then(|row| self.devices.get(row)) {
-            let (at, recorded) = (tombstone.recorded(), record.recorded());
-            // Above every state of its instant; of two removals, the offset does not matter.
-            match (at.ticks(), at.finality()).cmp(&(recorded.ticks(), recorded.finality())) {
+            // Above every state of its instant; of two removals, both in UTC, neither is later.
+            match tombstone.recorded().cmp(&record.recorded()) {
                 Ordering::Less => plan.effect = Effect::Stale,
                 Ordering::Equal => plan.effect = Effect::Duplicate,
                 Ordering::Greater => {}

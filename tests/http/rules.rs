@@ -359,6 +359,12 @@ fn a_new_beginning_shows_wherever_devices_are_counted() {
         );
         assert_eq!(answer.json()["runState"], "pending");
     }
+    // What is recorded is what was reported.
+    for rollout in ROLLOUTS {
+        let tally = client.store.get(rollout).expect("it is known").tally();
+        let recorded = [1, 3].map(|number| tally.device(&device(number)).map(|it| it.state));
+        assert_eq!(recorded, [Some(RunState::Fail), Some(RunState::Success)]);
+    }
     // One from now on counts.
     let answer = report(&mut client, 201, &event(2, Some("ada"), "fail", NOW));
     assert_eq!(answer.json()["configurationState"], "fail");
