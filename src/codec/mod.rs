@@ -203,7 +203,7 @@ pub(crate) fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
-// In one frame with its caller, so that an entry is not moved from one to the other.
+#[expect(clippy::inline_always, reason = "so that an entry is not moved from frame to frame")]
 #[inline(always)]
 fn event<D: Key, U: Key>(
     from: &mut &[u8],
@@ -219,6 +219,7 @@ fn event<D: Key, U: Key>(
     })
 }
 
+#[expect(clippy::inline_always, reason = "so that an entry is not moved from frame to frame")]
 #[inline(always)]
 fn key<K: Key>(from: &mut &[u8]) -> Option<K> {
     let (key, len) = K::read(from)?;
