@@ -11,7 +11,7 @@ use crate::rollout::TRACE;
 pub type Rows = Tally<Uuid, Upn, 64, 16>;
 
 /// Every device reports what the trace says, goes, and comes back with a later report.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 16;
 
 /// The ticks between two rounds: 30 days, so that every report of a round is later than all that came
 /// before.

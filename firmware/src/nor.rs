@@ -11,8 +11,7 @@ pub use flash::{Faults, Nor};
 pub const PAGE: usize = 1024;
 
 /// Flash on so many pages of RAM, with words of 4 bytes.
-pub type Flash<'f, const PAGES: usize> =
-    Nor<&'f mut [u8], &'f mut [u32; PAGES], Power, 1, 4, PAGE>;
+pub type Flash<'f, const PAGES: usize> = Nor<&'f mut [u8], &'f mut [u32; PAGES], Power, 1, 4, PAGE>;
 
 /// The power supply.
 #[derive(Clone, Copy, Debug)]

@@ -203,6 +203,8 @@ pub(crate) fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
+#[expect(clippy::inline_always, reason = "so that an entry is not moved from frame to frame")]
+#[inline(always)]
 fn event<D: Key, U: Key>(
     from: &mut &[u8],
     state: u8,
@@ -217,6 +219,8 @@ fn event<D: Key, U: Key>(
     })
 }
 
+#[expect(clippy::inline_always, reason = "so that an entry is not moved from frame to frame")]
+#[inline(always)]
 fn key<K: Key>(from: &mut &[u8]) -> Option<K> {
     let (key, len) = K::read(from)?;
     *from = from.get(len..)?;

@@ -8,7 +8,8 @@ use super::flash::{header_len, page_of, record_len};
 use super::page::{Before, Header, Kind};
 use super::{Error, Journal};
 use crate::codec::Key;
-use crate::{Change, Effect, Entry, Event, Kept};
+use crate::tally::After;
+use crate::{Change, Effect, Entry, Kept};
 
 /// The newest page that counts.
 #[derive(Clone, Copy)]
@@ -32,21 +33,22 @@ pub(super) const fn leaving(sequence: u32, pages: u16) -> u32 {
     sequence.saturating_add(1).saturating_sub(pages as u32)
 }
 
-/// What a record is made of.
-pub(super) enum Body<'c, D, U> {
-    /// The entries that the change leaves.
-    Change(&'c Change<D, U>),
-    /// The tombstone of this device is forgotten.
-    Forgotten(&'c D),
+/// What is written next.
+#[derive(Clone, Copy)]
+enum Step {
+    /// What the change leaves; the rows then take so many bytes.
+    Change(u32),
+    /// That the tombstone in this row is forgotten.
+    Forget(u16),
 }
 
-/// What becomes of the record of a change.
+/// What a record of a change holds.
 #[derive(Clone, Copy)]
 struct Plan {
     effect: Effect,
-    /// An entry of the device is among them.
+    /// An entry of the device.
     device: bool,
-    /// The row of the user whose entry is among them, if there is one before the change.
+    /// An entry of the user in this row.
     user: Option<u16>,
 }
 
@@ -58,17 +60,53 @@ where
 {
     /// Writes the entries that a change leaves, then commits it.
     pub(super) async fn write(&mut self, change: &Change<D, U>) -> Result<Effect, Error<F::Error>> {
-        let plan = self.encode(&Body::Change(change))?;
+        let effect = self.encode(Step::Change(0), change)?.effect;
         if self.memory.record.body().is_empty() {
-            return Ok(plan.effect);
+            return Ok(effect);
         }
-        let live = self.admit(change).await?;
-        let page = self.write_body(&Body::Change(change)).await?;
+        loop {
+            let step = self.admit(change)?;
+            let mut begun = 0;
+            // Until it fits. After as many pages as there are, all hold nothing but rows, and `admit`
+            // sees to it that one has room.
+            let plan = loop {
+                let plan = self.encode(step, change)?;
+                if self.rewrite == 0 && self.has_room() {
+                    break plan;
+                }
+                if begun > u32::from(self.pages.count()).saturating_mul(2) {
+                    return Err(self.full());
+                }
+                apart!(self.begin_page())?;
+                self.rewrite = self.rewrite.saturating_sub(1);
+                begun = begun.saturating_add(1);
+            };
+            self.append(Kind::Change).await?;
+            match step {
+                Step::Change(live) => {
+                    self.live = live;
+                    return self.commit_written(change, plan);
+                }
+                Step::Forget(row) => {
+                    self.tally.forget_row(row);
+                    self.measure();
+                }
+            }
+        }
+    }
+
+    /// Makes the change that was written last.
+    #[inline(never)]
+    fn commit_written(
+        &mut self,
+        change: &Change<D, U>,
+        plan: Plan,
+    ) -> Result<Effect, Error<F::Error>> {
+        let page = self.end.map_or(0, |end| end.sequence as u16);
         let effect = self.tally.commit(change)?;
-        self.live = live;
-        let device = device_of(change).filter(|_| plan.device);
-        let row = device.and_then(|device| self.tally.row(device));
-        self.memory.locations.set_device(row, page);
+        if let Some(device) = device_of(change).filter(|_| plan.device) {
+            self.memory.locations.set_device(self.tally.row(device), page);
+        }
         let declared = match change {
             Change::DeclareUser { user, .. } => self.tally.user_row(user),
             _ => None,
@@ -78,62 +116,31 @@ where
     }
 
     /// Makes a record.
-    fn encode(&mut self, body: &Body<'_, D, U>) -> Result<Plan, Error<F::Error>> {
-        let record = &mut self.memory.record;
+    #[inline(never)]
+    fn encode(&mut self, step: Step, change: &Change<D, U>) -> Result<Plan, Error<F::Error>> {
+        let (record, tally) = (&mut self.memory.record, &*self.tally);
         record.clear();
-        let mut plan = Plan { effect: Effect::Unknown, device: false, user: None };
-        let is_made = match body {
-            Body::Forgotten(device) => record.add_forgotten(*device),
-            Body::Change(change) => {
-                let unlinked = self.tally.unlinked_by(change)?;
-                let (effect, mut entries) = self.tally.entries_after(change)?;
-                plan.effect = effect;
-                let is_made = unlinked.map_or(Some(()), |user| record.add_unlinked(user));
-                is_made.and_then(|()| {
-                    entries.try_for_each(|entry| match &entry {
-                        // It says so already.
-                        Entry::User { user, .. } if Some(*user) == unlinked => Some(()),
-                        Entry::User { user, .. } => {
-                            plan.user = self.tally.user_row(*user);
-                            record.add(&entry)
-                        }
-                        Entry::Device(Event { device, .. }) | Entry::Removed { device, .. } => {
-                            if let Some(displaced) = self.tally.displaced_by(*device) {
-                                record.add_forgotten(displaced)?;
-                            }
-                            plan.device = true;
-                            record.add(&entry)
-                        }
-                        Entry::Retired { .. } => {
-                            plan.device = true;
-                            record.add(&entry)
-                        }
-                        Entry::Totals(_) => record.add(&entry),
-                    })
-                })
+        let (mut device, mut user) = (false, None);
+        let (effect, is_made) = match step {
+            Step::Forget(row) => {
+                let device = tally.tombstone_in(row);
+                (Effect::Unknown, device.and_then(|device| record.add_forgotten(device)))
             }
+            Step::Change(_) => tally.each_after(change, &mut |after| match after {
+                After::Forgotten(device) => record.add_forgotten(device),
+                After::Unlinked(user) => record.add_unlinked(user),
+                After::Entry(entry) => {
+                    match &entry {
+                        Entry::User { user: key, .. } => user = tally.user_row(*key),
+                        Entry::Totals(_) => {}
+                        _ => device = true,
+                    }
+                    record.add(&entry)
+                }
+            })?,
         };
         is_made.ok_or(Error::LongKey)?;
-        Ok(plan)
-    }
-
-    /// Writes one record, and gives the sequence number of its page.
-    async fn write_body(&mut self, body: &Body<'_, D, U>) -> Result<u16, Error<F::Error>> {
-        while self.rewrite > 0 {
-            self.begin_page().await?;
-            self.rewrite = self.rewrite.saturating_sub(1);
-        }
-        // After as many pages as there are, all hold nothing but rows, and `admit` sees to it that one
-        // has room.
-        for _ in 0..=self.pages.count() {
-            self.encode(body)?;
-            if self.has_room() {
-                self.append(Kind::Change).await?;
-                return Ok(self.end.map_or(0, |end| end.sequence as u16));
-            }
-            self.begin_page().await?;
-        }
-        Err(self.full())
+        Ok(Plan { effect, device, user })
     }
 
     /// True if the record that was made fits on the newest page, and may be written there.
@@ -215,6 +222,7 @@ where
 
     /// Fills the record with rows whose newest entry is on the page that leaves; where to go on if
     /// there are more.
+    #[inline(never)]
     fn fill(&mut self, leaving: u16, from: Next) -> Result<Option<Next>, Error<F::Error>> {
         let (record, locations) = (&mut self.memory.record, &self.memory.locations);
         let Next { mut devices, mut users } = from;
@@ -249,58 +257,56 @@ where
         Ok(())
     }
 
-    /// The bytes of all rows after a change. Where they would be too many, the oldest tombstones are
-    /// forgotten; an error if that is not enough.
-    async fn admit(&mut self, change: &Change<D, U>) -> Result<u32, Error<F::Error>> {
+    /// Whether the change may be written. Where the rows would take too many bytes, the oldest
+    /// tombstone is to be forgotten first; an error if that is not enough.
+    #[inline(never)]
+    fn admit(&mut self, change: &Change<D, U>) -> Result<Step, Error<F::Error>> {
         if self.holds_all() {
-            return Ok(0);
+            return Ok(Step::Change(0));
         }
         let limit = Self::limit(self.pages.count());
-        let mut is_exact = false;
-        loop {
+        // What was added up may be too much: a tombstone becomes shorter when its user goes.
+        for is_exact in [false, true] {
+            if is_exact {
+                self.measure();
+            }
             let (before, after) = self.weigh(change)?;
             let live = self.live.saturating_sub(before).saturating_add(after);
             if after <= before || live <= limit {
-                return Ok(live);
+                return Ok(Step::Change(live));
             }
-            if !is_exact {
-                // Tombstones become shorter when their user goes, which is not kept account of.
-                self.measure();
-                is_exact = true;
-                continue;
-            }
-            let own = device_of(change);
-            let oldest = self.tally.tombstoned().find(|&device| Some(device) != own).cloned();
-            let Some(device) = oldest else { return Err(self.full()) };
-            self.write_body(&Body::Forgotten(&device)).await?;
-            self.tally.forget(&device);
-            self.measure();
         }
+        let oldest = self.tally.oldest_tombstone(device_of(change));
+        oldest.map(Step::Forget).ok_or_else(|| self.full())
     }
 
     /// The bytes of the rows that a change is about, before and after it.
+    #[inline(never)]
     fn weigh(&mut self, change: &Change<D, U>) -> Result<(u32, u32), Error<F::Error>> {
-        let record = &mut self.memory.record;
-        let mut len = |entry: Entry<&D, &U>| {
+        let (record, tally) = (&mut self.memory.record, &*self.tally);
+        let mut len = |entry: &Entry<&D, &U>| {
             record.clear();
             // Entries that do not fit are refused when they are written.
-            record.add(&entry).map_or(0, |()| record.body().len() as u32)
+            record.add(entry).map_or(0, |()| record.body().len() as u32)
         };
         let (mut before, mut after) = (0_u32, 0_u32);
-        for entry in self.tally.entries_after(change)?.1 {
-            let known = match &entry {
-                Entry::Totals(_) => continue,
-                Entry::User { user, .. } => self.tally.user_entry(user),
-                _ => device_of(change).and_then(|device| {
-                    let displaced = self.tally.displaced_by(device);
-                    self.tally.device_entry(displaced.unwrap_or(device))
-                }),
+        let _ = tally.each_after(change, &mut |left| {
+            let (known, entry) = match left {
+                After::Forgotten(device) => (tally.device_entry(device), None),
+                After::Unlinked(user) => (tally.user_entry(user), None),
+                After::Entry(Entry::Totals(_)) => (None, None),
+                After::Entry(Entry::User { user, kept }) => {
+                    let is_kept = kept != Kept::default();
+                    (tally.user_entry(user), is_kept.then_some(Entry::User { user, kept }))
+                }
+                After::Entry(entry) => {
+                    (device_of(change).and_then(|device| tally.device_entry(device)), Some(entry))
+                }
             };
-            before = before.saturating_add(known.map_or(0, &mut len));
-            if !matches!(&entry, Entry::User { kept, .. } if *kept == Kept::default()) {
-                after = after.saturating_add(len(entry));
-            }
-        }
+            before = before.saturating_add(known.as_ref().map_or(0, &mut len));
+            after = after.saturating_add(entry.as_ref().map_or(0, &mut len));
+            Some(())
+        })?;
         Ok((before, after))
     }
 
@@ -310,6 +316,7 @@ where
     }
 
     /// Counts the bytes that the rows take.
+    #[inline(never)]
     pub(super) fn measure(&mut self) -> u32 {
         let record = &mut self.memory.record;
         let rows = self.tally.rows().chain(self.tally.kept_users());
@@ -321,6 +328,7 @@ where
         self.live
     }
 
+    #[cold]
     fn full(&self) -> Error<F::Error> {
         let (live, limit) = (self.live, Self::limit(self.pages.count()));
         #[cfg(feature = "defmt")]

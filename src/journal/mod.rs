@@ -127,6 +127,15 @@
 //! which rows still count, which takes a read of some pages for each change, and neither writes two
 //! rows at once, as a retired device and its user need it.
 
+/// Awaits a future in a stack frame of its own, so that what it needs there is not in the caller's
+/// frame as well while the caller does something else.
+macro_rules! apart {
+    ($future:expr) => {{
+        let mut future = core::pin::pin!($future);
+        core::future::poll_fn(|context| super::poll(future.as_mut(), context)).await
+    }};
+}
+
 mod error;
 mod flash;
 mod locations;
@@ -140,6 +149,8 @@ mod tests;
 
 use core::hash::Hash;
 use core::ops::Range;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -152,6 +163,11 @@ use record::Record;
 
 use crate::codec::Key;
 use crate::{Change, Effect, Tally};
+
+#[inline(never)]
+fn poll<F: Future>(future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+    future.poll(context)
+}
 
 /// What was found when a journal was opened.
 ///

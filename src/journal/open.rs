@@ -7,10 +7,10 @@ use embedded_storage_async::nor_flash::NorFlash;
 use super::flash::{Found, Pages, header_len, page_of, record_len};
 use super::log::{End, first, leaving};
 use super::page::{Before, Header, Kind, Layout};
-use super::record::{Read, Record, is_sound, read};
+use super::record::{Record, Special, is_sound, special};
 use super::{Error, Journal, Locations, Recovered};
-use crate::codec::Key;
-use crate::{Entry, Kept, Refusal, Summary, Tally, Totals};
+use crate::codec::{self, Key};
+use crate::{Entry, Refusal, Summary, Tally, Totals};
 
 impl<F, D, U, const DEVICES: usize, const USERS: usize> Journal<'_, F, D, U, DEVICES, USERS>
 where
@@ -22,14 +22,14 @@ where
     /// left half programmed.
     pub(super) async fn restore(&mut self) -> Result<Recovered, Error<F::Error>> {
         let layout = self.pages.layout::<D, U>();
-        let newest = newest(&mut self.pages, layout, &mut self.memory.record).await?;
+        let newest = apart!(newest(&mut self.pages, layout, &mut self.memory.record))?;
         let mut last = Record::new();
         let mut replay = Replay::new(self.tally, &mut self.memory.locations);
         let mut tail = None;
         if let Some(newest) = newest {
             let longest = record_len::<F>(Self::CHANGE_LEN);
             let (pages, record) = (&mut self.pages, &mut self.memory.record);
-            tail = Some(replay.run(pages, layout, newest, longest, record, &mut last).await?);
+            tail = Some(apart!(replay.run(pages, layout, newest, longest, record, &mut last))?);
         }
         let recovered = replay.finish()?;
         #[cfg(feature = "defmt")]
@@ -44,14 +44,16 @@ where
             // The last record may have been acknowledged, or it may be one whose write was cut and
             // that will read differently the next time. Nothing is written behind it on its page; it
             // is written once more, on another.
-            self.begin_page().await?;
-            if kind == Some(Kind::Change) {
-                self.memory.record.copy(&last);
-                while !self.has_room() {
-                    self.begin_page().await?;
-                    self.memory.record.copy(&last);
+            loop {
+                apart!(self.begin_page())?;
+                if kind != Some(Kind::Change) {
+                    break;
                 }
-                self.append(Kind::Change).await?;
+                self.memory.record.copy(&last);
+                if self.has_room() {
+                    self.append(Kind::Change).await?;
+                    break;
+                }
             }
             self.seal().await?;
         }
@@ -317,15 +319,15 @@ where
         Ok(seen)
     }
 
+    #[inline(never)]
     fn record(&mut self, kind: Kind, record: &Record, sequence: u16) {
         if !is_sound::<D, U>(record.body()) {
             return self.damaged(1);
         }
         let mut rest = record.body();
         let mut result = Ok(());
-        while let Some((entry, left)) = read(rest) {
-            result = result.and(self.entry(&entry, sequence));
-            rest = left;
+        while !rest.is_empty() {
+            result = result.and(self.next(&mut rest, sequence));
         }
         match result {
             Ok(()) if matches!(kind, Kind::Change | Kind::Rows) => {
@@ -338,26 +340,38 @@ where
         }
     }
 
-    fn entry(&mut self, entry: &Read<D, U>, sequence: u16) -> Result<(), Refusal> {
-        let entry = match entry {
-            Read::Forgotten(device) => {
-                self.tally.forget(device);
-                return Ok(());
-            }
-            Read::Unlinked(user) => {
-                let kept = Kept::default();
-                self.tally.restore(&Entry::User { user: user.clone(), kept })?;
-                self.tally.unlink(user);
-                return Ok(());
-            }
-            // What is carried goes in last: on the way there, rows may stand in other states than the
-            // sum was made for.
-            Read::Entry(Entry::Totals(totals)) => {
-                self.totals = *totals;
-                return Ok(());
-            }
-            Read::Entry(entry) => entry,
+    /// Takes one entry in. It is looked at where it was read, for it is not small.
+    #[inline(never)]
+    fn next(&mut self, rest: &mut &[u8], sequence: u16) -> Result<(), Refusal> {
+        let read = codec::read(rest);
+        let Some((entry, left)) = &read else { return self.special(rest) };
+        *rest = left;
+        self.entry(entry, sequence)
+    }
+
+    #[inline(never)]
+    fn special(&mut self, rest: &mut &[u8]) -> Result<(), Refusal> {
+        let read = special::<D, U>(rest);
+        let Some((special, left)) = &read else {
+            *rest = &[];
+            return Ok(());
         };
+        *rest = left;
+        match special {
+            Special::Forgotten(device) => self.tally.forget(device),
+            Special::Unlinked(user) => self.tally.unlink(user)?,
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn entry(&mut self, entry: &Entry<D, U>, sequence: u16) -> Result<(), Refusal> {
+        // What is carried goes in last: on the way there, rows may stand in other states than the sum
+        // was made for.
+        if let Entry::Totals(totals) = entry {
+            self.totals = *totals;
+            return Ok(());
+        }
         self.tally.restore(entry)?;
         let device = match entry {
             Entry::Device(event) => {
@@ -378,7 +392,8 @@ where
         Ok(())
     }
 
-    fn finish<E>(mut self) -> Result<Recovered, Error<E>> {
+    #[inline(never)]
+    fn finish<E>(&mut self) -> Result<Recovered, Error<E>> {
         if let Err(refusal) = self.tally.restore(&Entry::Totals(self.totals)) {
             if self.recovered.damaged > 0 {
                 self.damaged(1);

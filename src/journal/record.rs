@@ -116,34 +116,39 @@ impl Record {
     }
 }
 
-/// One entry of a record, read.
-pub(super) enum Read<D, U> {
-    Entry(Entry<D, U>),
+/// What stands in place of an entry.
+pub(super) enum Special<D, U> {
     Forgotten(D),
     Unlinked(U),
 }
 
-/// The first entry of a body and the bytes after it; `None` if it is none.
-pub(super) fn read<D: Key, U: Key>(body: &[u8]) -> Option<(Read<D, U>, &[u8])> {
+/// What a body begins with, and the bytes after it; `None` if it is an entry of `codec`, or nothing.
+#[inline(never)]
+pub(super) fn special<D: Key, U: Key>(body: &[u8]) -> Option<(Special<D, U>, &[u8])> {
     let mut rest = body;
     match take(&mut rest)? {
         FORGOTTEN => {
             let (device, len) = D::read(rest)?;
-            return Some((Read::Forgotten(device), rest.get(len..)?));
+            Some((Special::Forgotten(device), rest.get(len..)?))
         }
         UNLINKED => {
             let (user, len) = U::read(rest)?;
-            return Some((Read::Unlinked(user), rest.get(len..)?));
+            Some((Special::Unlinked(user), rest.get(len..)?))
         }
-        _ => {}
+        _ => None,
     }
-    codec::read(body).map(|(entry, rest)| (Read::Entry(entry), rest))
 }
 
 /// True if a body is entries from end to end.
+#[inline(never)]
 pub(super) fn is_sound<D: Key, U: Key>(mut body: &[u8]) -> bool {
-    while let Some((_, rest)) = read::<D, U>(body) {
-        body = rest;
+    loop {
+        if let Some((_, rest)) = special::<D, U>(body) {
+            body = rest;
+        } else if let Some((_, rest)) = codec::read::<D, U>(body) {
+            body = rest;
+        } else {
+            return body.is_empty();
+        }
     }
-    body.is_empty()
 }

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::flash::record_len;
 use super::page::{Before, HEAD_LEN, HEADER_LEN, Head, Header, Kind, Layout, Size};
-use super::record::{Read, Record, read};
+use super::record::{Record, Special, is_sound, special};
 use super::{Error, Journal, Memory, Recovered};
 use crate::codec::{Key, TOTALS_LEN, device_len, user_len};
 use crate::strategies::changes;
@@ -156,16 +156,17 @@ fn what_stays_free_is_enough_and_little() {
 
 #[test]
 fn what_is_no_entry_is_none() {
-    let is = |body: &[u8], is: fn(&Read<u16, u16>) -> bool| {
-        read::<u16, u16>(body).is_some_and(|(read, rest)| is(&read) && rest.is_empty())
-    };
-    assert!(is(&[6, 0, 7, 0], |read| matches!(read, Read::Forgotten(7))));
-    assert!(is(&[15, 0, 9, 0], |read| matches!(read, Read::Unlinked(9))));
+    let read = special::<u16, u16>(&[6, 0, 7, 0]);
+    assert!(matches!(read, Some((Special::Forgotten(7), &[]))));
+    let read = special::<u16, u16>(&[15, 0, 9, 0, 1]);
+    assert!(matches!(read, Some((Special::Unlinked(9), &[1]))));
     // A tombstone that is not forgotten has a date-time.
     let removed = [&[6, 0x80], &[0; 8][..], &[7, 0]].concat();
-    assert!(is(&removed, |read| matches!(read, Read::Entry(Entry::Removed { device: 7, .. }))));
-    for body in [&[][..], &[6], &[6, 0, 7], &[15, 0, 9], &[14, 0, 7, 0]] {
-        assert!(read::<u16, u16>(body).is_none(), "{body:?}");
+    assert!(special::<u16, u16>(&removed).is_none());
+    assert!(is_sound::<u16, u16>(&removed));
+    assert!(is_sound::<u16, u16>(&[]));
+    for body in [&[6][..], &[6, 0, 7], &[15, 0, 9], &[14, 0, 7, 0], &[6, 0, 7, 0, 1]] {
+        assert!(!is_sound::<u16, u16>(body), "{body:?}");
     }
 }
 

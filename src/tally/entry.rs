@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 use core::hash::Hash;
 
-use super::plan::{Origin, Plan};
+use super::plan::{DevicePlan, Origin, Plan};
 use super::record::{DeviceRecord, Linked, RunFrom, Stamp, Tombstone, UserRecord};
 use super::{Carried, Change, Effect, Refusal, Tally};
 use crate::table::RowId;
@@ -101,6 +101,9 @@ pub struct Totals {
     /// The instant from which the roll-out counts, in UTC.
     pub run_from: Option<DateTime>,
 }
+
+/// The most entries that a change leaves.
+pub(super) const PARTS: u8 = 4;
 
 impl<D: Clone, U: Clone> Entry<&D, &U> {
     /// The entry with its device and user cloned.
@@ -236,51 +239,54 @@ where
     ) -> Result<(Effect, impl Iterator<Item = Entry<&'t D, &'t U>> + Clone), Refusal> {
         let mut plan = Plan::new(self);
         self.plan(change, &mut plan)?;
-        let device = match change {
-            _ if matches!(plan.device, super::plan::DevicePlan::Unchanged) => None,
-            Change::Event(event) => Some(Entry::Device(event.as_ref())),
-            Change::Remove { device, at } => Some(Entry::Removed { device, at: at.to_utc() }),
-            Change::Retire { device } => match (self.device(device), plan.effect) {
-                (Some(event), Effect::Applied { before: Some(counted) }) => {
-                    Some(Entry::Retired { event, counted })
-                }
-                _ => None,
-            },
-            _ => None,
-        };
-        let [former, user] = match change {
-            Change::DeclareUser { user, .. } | Change::UndeclareUser { user } => {
-                [None, plan.user.map(|record| Entry::User { user, kept: Kept::all_of(&record) })]
-            }
-            _ => self.changed_users(change, &plan),
-        };
-        let (before, after) = (self.totals(), Totals::of(&plan));
-        // An event's own entry says that there was a run.
-        let is_said = matches!(device, Some(Entry::Device(_)))
-            && Totals { last_run: before.last_run, ..after } == before;
-        let totals = (before != after && !is_said).then_some(Entry::Totals(after));
-        // A former user's row goes before another's comes, and is kept before its device goes.
-        Ok((plan.effect, [former, device, user, totals].into_iter().flatten()))
+        let entries = (0..PARTS).filter_map(move |part| self.entry_after(change, &plan, part));
+        Ok((plan.effect, entries))
     }
 
-    /// The user whose carried counts a change of a device alters, because it is retired or back
-    /// from that: the user it leaves, or the one who has it now.
-    fn changed_users<'t>(
+    /// One of the entries that a planned change leaves, in this order: the user whose device it was,
+    /// the device, the user whose it is or of whom the change is, the totals. A former user's row
+    /// goes before another's comes, and is kept before its device goes.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn entry_after<'t>(
         &'t self,
         change: &'t Change<D, U>,
         plan: &Plan,
-    ) -> [Option<Entry<&'t D, &'t U>>; 2] {
-        let entry = |row: Option<RowId>, after: &UserRecord| {
-            let (user, before) = self.users.get(row?)?;
-            let kept = Kept::all_of(after);
-            (Kept::all_of(before) != kept).then_some(Entry::User { user, kept })
-        };
-        let former = plan.left.and_then(|(row, after)| entry(Some(row), &after));
-        let user = match change {
-            Change::Event(_) => plan.user.and_then(|after| entry(plan.to, &after)),
+        part: u8,
+    ) -> Option<Entry<&'t D, &'t U>> {
+        match (part, change) {
+            (0, _) => {
+                plan.left.as_ref().and_then(|(row, after)| self.kept_after(Some(*row), after))
+            }
+            (1, _) if matches!(plan.device, DevicePlan::Unchanged) => None,
+            (1, Change::Event(event)) => Some(Entry::Device(event.as_ref())),
+            (1, Change::Remove { device, at }) => Some(Entry::Removed { device, at: at.to_utc() }),
+            (1, Change::Retire { device }) => match plan.effect {
+                Effect::Applied { before: Some(counted) } => {
+                    Some(Entry::Retired { event: self.device(device)?, counted })
+                }
+                _ => None,
+            },
+            (2, Change::Event(_)) => self.kept_after(plan.to, plan.user.as_ref()?),
+            (2, Change::DeclareUser { user, .. } | Change::UndeclareUser { user }) => {
+                Some(Entry::User { user, kept: Kept::all_of(plan.user.as_ref()?) })
+            }
+            (3, _) => {
+                let (before, after) = (self.totals(), Totals::of(plan));
+                // An event's own entry says that there was a run.
+                let is_said = matches!(plan.device, DevicePlan::Row(_))
+                    && Totals { last_run: before.last_run, ..after } == before;
+                (before != after && !is_said).then_some(Entry::Totals(after))
+            }
             _ => None,
-        };
-        [former, user]
+        }
+    }
+
+    /// The entry of a user of whom something else is kept after a change: because one of the user's
+    /// devices is retired, or back from that.
+    fn kept_after(&self, row: Option<RowId>, after: &UserRecord) -> Option<Entry<&D, &U>> {
+        let (user, before) = self.users.get(row?)?;
+        let kept = Kept::all_of(after);
+        (Kept::all_of(before) != kept).then_some(Entry::User { user, kept })
     }
 
     /// Takes one entry in, as it was written: what is recorded of the device is replaced unless it
@@ -394,7 +400,7 @@ where
     }
 
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn restore_user(&mut self, user: &U, kept: &Kept) -> Result<(), Refusal> {
+    pub(super) fn restore_user(&mut self, user: &U, kept: &Kept) -> Result<(), Refusal> {
         let known = self.users.find(user);
         let mut record = self.user_record(known);
         record.set_carried(kept.carried);

@@ -2,10 +2,21 @@
 
 use core::hash::Hash;
 
+use super::entry::PARTS;
 use super::plan::Plan;
 use super::record::{Linked, UserRecord};
-use super::{Change, Entry, Kept, Refusal, Tally, Totals};
+use super::{Change, Effect, Entry, Kept, Refusal, Tally, Totals};
+use crate::Event;
 use crate::table::RowId;
+
+/// One thing that a change leaves.
+pub(crate) enum After<'t, D, U> {
+    Entry(Entry<&'t D, &'t U>),
+    /// The tombstone of this device goes, because another device takes its row.
+    Forgotten(&'t D),
+    /// The row of this user goes, and with it the links of tombstones.
+    Unlinked(&'t U),
+}
 
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
@@ -53,60 +64,107 @@ where
         Some(Entry::User { user, kept: Kept::of(record)? })
     }
 
-    /// The devices that have a tombstone, from the oldest on.
-    pub(crate) fn tombstoned(&self) -> impl Iterator<Item = &D> {
-        self.freed().map(|(_, device, _)| device)
+    /// The row of the oldest tombstone that is not of `device`.
+    pub(crate) fn oldest_tombstone(&self, device: Option<&D>) -> Option<u16> {
+        let mut freed = self.freed().filter(|(_, tombstoned, _)| Some(*tombstoned) != device);
+        freed.next().map(|(row, ..)| row.number())
+    }
+
+    /// The device whose tombstone is in this row.
+    pub(crate) fn tombstone_in(&self, row: u16) -> Option<&D> {
+        let (device, record) = self.devices.get(RowId::from_number(row)?)?;
+        (!record.is_live()).then_some(device)
     }
 
     /// The device whose tombstone goes when this one takes a row.
-    pub(crate) fn displaced_by(&self, device: &D) -> Option<&D> {
+    fn displaced_by(&self, device: &D) -> Option<&D> {
         let takes_freed = self.devices.is_full() && self.devices.find(device).is_none();
-        if takes_freed { self.tombstoned().next() } else { None }
+        if takes_freed { self.freed().next().map(|(_, device, _)| device) } else { None }
     }
 
-    /// Drops a tombstone.
+    /// Drops a device's tombstone.
     pub(crate) fn forget(&mut self, device: &D) {
-        let Some(row) = self.devices.find(device) else { return };
-        if self.devices.get(row).is_some_and(|(_, record)| !record.is_live()) {
+        if let Some(row) = self.devices.find(device) {
+            self.forget_row(row.number());
+        }
+    }
+
+    /// Drops the tombstone in this row.
+    pub(crate) fn forget_row(&mut self, row: u16) {
+        if self.tombstone_in(row).is_some()
+            && let Some(row) = RowId::from_number(row)
+        {
             self.reuse(row);
             self.devices.remove(row);
         }
     }
 
-    /// The user whose row goes with this change although tombstones link to it: they lose the link
-    /// then, also if the user comes back.
-    pub(crate) fn unlinked_by<'t>(
-        &'t self,
-        change: &'t Change<D, U>,
-    ) -> Result<Option<&'t U>, Refusal> {
+    /// What a change would come to; `each` gets what it would leave, until it gives none, which the
+    /// second says.
+    ///
+    /// A visitor and no iterator, so that one entry at a time is on the stack.
+    #[inline(never)]
+    pub(crate) fn each_after(
+        &self,
+        change: &Change<D, U>,
+        each: &mut dyn FnMut(After<'_, D, U>) -> Option<()>,
+    ) -> Result<(Effect, Option<()>), Refusal> {
         let mut plan = Plan::new(self);
         self.plan(change, &mut plan)?;
+        let unlinked = self.unlinked_by(change, &plan);
+        let displaced = match change {
+            Change::Event(Event { device, .. }) | Change::Remove { device, .. } => {
+                self.displaced_by(device)
+            }
+            _ => None,
+        };
+        let mut is_taken = unlinked.map_or(Some(()), |user| each(After::Unlinked(user)));
+        for part in 0..PARTS {
+            let entry = self.entry_after(change, &plan, part);
+            let Some(entry) = entry.filter(|_| is_taken.is_some()) else { continue };
+            is_taken = match entry {
+                // It is said already.
+                Entry::User { user, .. } if Some(user) == unlinked => Some(()),
+                Entry::Device(_) | Entry::Removed { .. } => displaced
+                    .map_or(Some(()), |device| each(After::Forgotten(device)))
+                    .and_then(|()| each(After::Entry(entry))),
+                _ => each(After::Entry(entry)),
+            };
+        }
+        Ok((plan.effect, is_taken))
+    }
+
+    /// The user whose row goes with this change although tombstones link to it: they lose the link
+    /// then, also if the user comes back.
+    fn unlinked_by<'t>(&'t self, change: &'t Change<D, U>, plan: &Plan) -> Option<&'t U> {
         let goes = |user: &UserRecord| user.linked != Linked::No && !user.keeps_row();
         if let Some((row, left)) = &plan.left
             && goes(left)
         {
-            return Ok(self.users.get(*row).map(|(user, _)| user));
+            return self.users.get(*row).map(|(user, _)| user);
         }
-        Ok(match change {
+        match change {
             Change::DeclareUser { user, .. } | Change::UndeclareUser { user }
                 if plan.user.as_ref().is_some_and(goes) =>
             {
                 Some(user)
             }
             _ => None,
-        })
+        }
     }
 
-    /// A user's row went although tombstones linked to it, or goes with the user's last device, which
-    /// is restored next.
-    pub(crate) fn unlink(&mut self, user: &U) {
-        let Some(row) = self.users.find(user) else { return };
-        let Some(record) = self.users.value_mut(row) else { return };
+    /// Nothing is kept of a user any more, and no tombstone links there. The row goes, or goes with
+    /// the user's last device, which is restored next.
+    pub(crate) fn unlink(&mut self, user: &U) -> Result<(), Refusal> {
+        let Some(row) = self.users.find(user) else { return Ok(()) };
+        self.restore_user(user, &Kept::default())?;
+        let Some(record) = self.users.value_mut(row) else { return Ok(()) };
         record.linked = Linked::No;
         let keeps_row = record.keeps_row();
         self.unlink_tombstones(row);
         if !keeps_row {
             self.users.remove(row);
         }
+        Ok(())
     }
 }

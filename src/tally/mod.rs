@@ -23,6 +23,8 @@ use core::hash::Hash;
 pub use audit::Violation;
 pub use change::{Change, Effect};
 pub use entry::{Entry, Kept, Totals};
+#[cfg(feature = "journal")]
+pub(crate) use journaled::After;
 pub use read::{DeviceHandle, UserHandle, UserRow};
 pub use refusal::Refusal;
 

@@ -110,10 +110,12 @@ fn main() -> ! {
     let erases = journal.close().erases;
     let (least, most) = (erases.iter().min(), erases.iter().max());
     let (least, most) = (least.expect("has pages"), most.expect("has pages"));
-    println!("{changes} changes acknowledged, {resets} resets, {while_opening} of them while opening");
+    println!(
+        "{changes} changes acknowledged, {resets} resets, {while_opening} of them while opening"
+    );
     println!("{cut_but_there} changes that were cut were there, the others were not");
     println!("each page was erased {least} to {most} times");
-    assert!(*resets > 300 && *while_opening > 30, "the power went too seldom");
+    assert!(*resets > 200 && *while_opening > 30, "the power went too seldom");
     // A page whose erasure or rows were cut is begun anew.
     assert!(most - least <= most / 3, "the pages wear differently");
     let mut out = File::create(c"journal.json").expect("a file");
@@ -148,5 +150,5 @@ fn kept() -> &'static mut Kept {
 fn budget(random: &mut u32) -> u32 {
     // Numerical Recipes' generator.
     *random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-    (*random >> 16) % 4096
+    (*random >> 16) % 5120
 }
