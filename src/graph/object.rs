@@ -165,6 +165,7 @@ impl<'a> Object<'a> {
     }
 
     /// The field whose name is next, with its number in the shape.
+    #[expect(clippy::option_option, reason = "an error, an unknown name, or a field")]
     fn find(&mut self) -> Option<Option<(u32, &'static Field)>> {
         // Clients keep to an order, most often to the documented one, so the likely name is the one
         // after the last.
