@@ -100,6 +100,15 @@ fn help_and_version_are_printed() {
     {
         assert!(text(&help).contains(option), "{option}");
     }
+    let readme = include_str!("../README.md");
+    let (_, table) = readme.split_once("| option | meaning |").expect("there is a table");
+    let (table, _) = table.split_once("\n\n").expect("it ends");
+    let options = table.split('`').filter(|text| text.starts_with("--"));
+    let options: Vec<_> = options.filter_map(|text| text.split(' ').next()).collect();
+    assert!(options.len() > 18, "{options:?}");
+    for option in options {
+        assert!(text(&help).contains(&format!("  {option} ")), "{option}");
+    }
     assert_eq!(text(&output(&["--version"])).trim_end(), "runtally-service 0.1.0");
 }
 
