@@ -126,6 +126,14 @@ impl Service {
     }
 }
 
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It is gone, unless a test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn ask(to: &mut Connection, method: &str, path: &str, body: &Value) -> Option<Answer> {
     let headers = [
         "Host: localhost",
