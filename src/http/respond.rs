@@ -14,7 +14,7 @@ use super::route::{Method, Pick, Route, Target};
 use super::rows::{DeviceRows, Rows, UserRows};
 use super::script::Script;
 use super::settings::token;
-use super::uri::{halves, next_part};
+use super::uri::{halves, is_word, next_part};
 use super::{Access, Reply, Request, Response, Settings, configuration, write};
 use crate::DeviceHandle;
 use crate::graph::{Upn, user_state_id};
@@ -259,5 +259,5 @@ fn admit(
 /// Parameters such as `charset=utf-8` may follow the type.
 fn is_json(content_type: Option<&str>) -> bool {
     let (kind, _) = halves(content_type.unwrap_or_default(), b';');
-    kind.trim_ascii().eq_ignore_ascii_case("application/json")
+    is_word(kind.trim_ascii(), "application/json")
 }

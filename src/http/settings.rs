@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use subtle::ConstantTimeEq;
 
-use super::uri::halves;
+use super::uri::{halves, is_word};
 use crate::{DateTime, Event};
 
 /// How requests are answered.
@@ -97,7 +97,7 @@ fn is_one_of(token: &str, known: &[&str]) -> bool {
 /// The bearer token of an `Authorization` header.
 pub(super) fn token(authorization: Option<&str>) -> Option<&str> {
     let (scheme, token) = halves(authorization?, b' ');
-    scheme.eq_ignore_ascii_case("Bearer").then_some(token?.trim_ascii())
+    is_word(scheme, "Bearer").then_some(token?.trim_ascii())
 }
 
 /// Tokens are secrets, so none is shown.

@@ -19,6 +19,12 @@ pub(super) fn next_part<'a>(rest: &mut Option<&'a str>, separator: u8) -> Option
     Some(part)
 }
 
+/// Whether a text is this word, in any case.
+#[inline(never)]
+pub(super) fn is_word(text: &str, word: &str) -> bool {
+    text.eq_ignore_ascii_case(word)
+}
+
 /// What stands before the first `separator`, and what after it.
 pub(super) fn halves(text: &str, separator: u8) -> (&str, Option<&str>) {
     let mut rest = Some(text);

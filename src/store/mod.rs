@@ -428,6 +428,10 @@ fn insert<const N: usize>(
     ids: &mut LinearMap<Uuid, usize, N>,
     id: Uuid,
 ) -> Result<bool, StoreFull> {
+    // Where there is room for none, nothing is linked.
+    if N == 0 {
+        return Err(StoreFull { capacity: 0 });
+    }
     if ids.contains_key(&id) {
         return Ok(false);
     }

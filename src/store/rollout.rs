@@ -314,8 +314,6 @@ impl<const DEVICES: usize, const USERS: usize> SlotMut<'_, DEVICES, USERS> {
     /// Sets names of a user who is declared. False where there is no room for names.
     pub(super) fn set_names(&mut self, user: &Upn, update: &NamesUpdate<'_>) -> bool {
         let Some(names) = self.names_mut(user) else { return false };
-        // A name holds what its property may have, so copying does not fail.
-        let copied = |text: Option<Text<'_, 127>>| text?.copied().ok();
         if let Some(email) = update.email {
             names.email = copied(email);
         }
@@ -329,6 +327,12 @@ impl<const DEVICES: usize, const USERS: usize> SlotMut<'_, DEVICES, USERS> {
         let row = self.tally.find_user(user)?;
         self.names.get_mut(usize::from(row.number()))
     }
+}
+
+/// A name holds what its property may have, so copying does not fail.
+#[inline(never)]
+fn copied(text: Option<Text<'_, 127>>) -> Option<Name> {
+    text?.copied().ok()
 }
 
 impl From<Refusal> for StoreError {

@@ -78,7 +78,7 @@ where
         record: UserRecord,
         plan: &mut Plan,
     ) -> Result<(), Refusal> {
-        plan.summary.users.shift((self.user_record(known).state(), record.state()));
+        plan.summary.users.shift((self.state_of(known), record.state()));
         plan.summary.users.check(Counted::Users)?;
         (plan.to, plan.user) = (known, Some(record));
         Ok(())

@@ -410,7 +410,7 @@ where
             return Err(Refusal::UsersFull { capacity: self.users.len() });
         }
         let mut plan = Plan::new(self);
-        plan.summary.users.shift((self.user_record(known).state(), record.state()));
+        plan.summary.users.shift((self.state_of(known), record.state()));
         (plan.to, plan.user) = (known, Some(record));
         self.put_user(user, &plan);
         Ok(())

@@ -130,7 +130,7 @@ where
             if plan.left.is_some_and(|(left, _)| Some(left) == to) {
                 plan.left = None;
             }
-            plan.summary.users.shift((self.user_record(to).state(), joined.state()));
+            plan.summary.users.shift((self.state_of(to), joined.state()));
             (plan.to, plan.user) = (to, Some(joined));
         }
         self.plan_left(plan, origin)
@@ -224,7 +224,7 @@ where
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn plan_left(&self, plan: &mut Plan, origin: Origin) -> Result<(), Refusal> {
         if let Some((row, left)) = plan.left {
-            plan.summary.users.shift((self.user_record(Some(row)).state(), left.state()));
+            plan.summary.users.shift((self.state_of(Some(row)), left.state()));
         }
         if origin == Origin::Reported {
             plan.summary.users.check(Counted::Users)?;
@@ -400,6 +400,12 @@ where
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn user_record(&self, row: Option<RowId>) -> UserRecord {
         row.and_then(|row| self.users.get(row)).map(|(_, record)| *record).unwrap_or_default()
+    }
+
+    /// The run state of the user in this row; none without one.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn state_of(&self, row: Option<RowId>) -> Option<RunState> {
+        row.and_then(|row| self.users.get(row))?.1.state()
     }
 
     /// The user of a device, or of the tombstone of a retired one.
