@@ -359,29 +359,38 @@ where
             return self.recovered.damaged;
         }
         let mut rest = record.body();
-        let mut result = Ok(());
+        let mut is_taken = true;
         while !rest.is_empty() {
-            result = result.and(self.next(&mut rest, sequence));
+            is_taken &= self.next(&mut rest, sequence);
         }
-        match result {
-            Ok(()) if matches!(kind, Kind::Change | Kind::Rows) => {
-                self.recovered.records = self.recovered.records.saturating_add(1);
-            }
-            Ok(()) => {}
+        if is_taken && matches!(kind, Kind::Change | Kind::Rows) {
+            self.recovered.records = self.recovered.records.saturating_add(1);
+        } else if !is_taken && self.recovered.damaged > 0 {
             // After damage, a row that should have gone may still take the place of another.
-            Err(_) if self.recovered.damaged > 0 => self.damaged(1),
-            Err(refusal) => self.refused = self.refused.or(Some(refusal)),
+            self.damaged(1);
         }
         self.recovered.damaged
     }
 
-    /// Takes one entry in. It is looked at where it was read, for it is not small.
+    /// Takes one entry in; true unless that is refused. It is looked at where it was read, for it is
+    /// not small.
     #[inline(never)]
-    fn next(&mut self, rest: &mut &[u8], sequence: u16) -> Result<(), Refusal> {
+    fn next(&mut self, rest: &mut &[u8], sequence: u16) -> bool {
         let read = codec::read(rest);
-        let Some((entry, left)) = &read else { return self.special(rest) };
-        *rest = left;
-        self.entry(entry, sequence)
+        let result = if let Some((entry, left)) = &read {
+            *rest = left;
+            self.entry(entry, sequence)
+        } else {
+            self.special(rest)
+        };
+        if let Err(refusal) = result {
+            // One that damage explains is none.
+            if self.recovered.damaged == 0 {
+                self.refused = self.refused.or(Some(refusal));
+            }
+            return false;
+        }
+        true
     }
 
     #[inline(never)]
@@ -399,7 +408,6 @@ where
         Ok(())
     }
 
-    #[inline(never)]
     fn entry(&mut self, entry: &Entry<D, U>, sequence: u16) -> Result<(), Refusal> {
         // What is carried goes in last: on the way there, rows may stand in other states than the sum
         // was made for.
