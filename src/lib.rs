@@ -118,7 +118,7 @@ mod tally;
 mod time;
 
 pub use codec::Key;
-pub use counts::{Counted, Counted as Of, Counter, Counts, OutOfRange};
+pub use counts::{Counted, Counter, Counts, OutOfRange};
 pub use event::{Event, EventOrder};
 pub use gate::{Gate, RunStates, Verdict};
 pub use state::{ParseRunStateError, RunState};

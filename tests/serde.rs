@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use proptest::prelude::*;
 use runtally::strategies::{counts, date_times};
-use runtally::{Counter, Counts, DateTime, Event, Of, RunState, Summary};
+use runtally::{Counted, Counter, Counts, DateTime, Event, RunState, Summary};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -60,7 +60,7 @@ fn counts_have_a_counter_for_each_state() {
 
 #[test]
 fn a_counter_is_what_it_counts_and_the_state() {
-    let counter = Counter { of: Of::Users, state: RunState::NotApplicable };
+    let counter = Counter { of: Counted::Users, state: RunState::NotApplicable };
     assert_eq!(there_and_back(&counter), r#"{"of":"users","state":"notApplicable"}"#);
 }
 
@@ -96,10 +96,10 @@ fn a_summary_has_the_properties_of_graph() {
             r#""lastRunDateTime":null}"#,
         )
     );
-    for of in [Of::Devices, Of::Users] {
+    for of in [Counted::Devices, Counted::Users] {
         for state in RunState::ALL {
             let Summary { devices, users, .. } = summary();
-            let count = if of == Of::Devices { devices[state] } else { users[state] };
+            let count = if of == Counted::Devices { devices[state] } else { users[state] };
             let name = Counter { of, state }.name();
             let property = format!("\"{name}\":{count}");
             let said =

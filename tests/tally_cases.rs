@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use runtally::{
-    Change, Counted, Counter, Counts, DateTime, DeviceHandle, Effect, Entry, Event, Gate, Overflow,
-    Refusal, RunState, RunStates, Summary, Tally, UserHandle, Verdict, Violation,
+    Change, Counted, Counter, Counts, DateTime, DeviceHandle, Effect, Entry, Event, Gate, Kept,
+    Overflow, Refusal, RunState, RunStates, Summary, Tally, Totals, UserHandle, Verdict, Violation,
 };
 
 type Key = u16;
@@ -504,6 +504,35 @@ fn removing_a_retired_device_takes_back_what_was_carried_for_it() {
 }
 
 #[test]
+fn a_users_last_update_reads_the_same_after_a_device_is_retired() {
+    let elsewhere = |offset| DateTime::from_ticks(at(0).ticks(), offset).expect("in range");
+    for (offsets, declared) in [
+        ([0, 60], None),
+        ([60, 0], None),
+        ([0, 60], Some(elsewhere(-480))),
+        ([60, 0], Some(elsewhere(120))),
+    ] {
+        let mut tally: Tally<Key, Key, 4, 4> = Tally::new();
+        for (device, offset) in (1..).zip(offsets) {
+            let at = elsewhere(offset);
+            let event = Event { at, ..event(device, Some(1), RunState::Fail, 0) };
+            tally.apply(&event).expect("room");
+        }
+        if declared.is_some() {
+            let devices = tally.user(&1).expect("known").reported();
+            tally.commit(&Change::DeclareUser { user: 1, devices, last_update: declared });
+        }
+        let shown =
+            |tally: &Tally<Key, Key, 4, 4>| tally.user(&1).and_then(|user| user.last_update);
+        assert_eq!(shown(&tally), declared.or(Some(elsewhere(60))));
+        for device in [1, 2] {
+            tally.commit(&Change::Retire { device }).expect("no limit near");
+            assert_eq!(shown(&tally), declared.or(Some(elsewhere(60))), "{offsets:?}");
+        }
+    }
+}
+
+#[test]
 fn what_was_declared_away_is_not_taken_back() {
     let mut tally: Tally<Key, Key, 4, 4> = Tally::new();
     tally.apply(&event(1, Some(1), RunState::Fail, 0)).expect("room");
@@ -619,6 +648,83 @@ fn a_tombstone_forgets_a_user_whose_row_goes() {
 }
 
 #[test]
+fn a_tombstone_forgets_a_user_whose_last_device_goes() {
+    for moves in [true, false] {
+        let mut tally: Tally<Key, Key, 4, 2> = Tally::new();
+        tally.apply(&event(1, Some(1), RunState::Fail, 0)).expect("room");
+        tally.apply(&event(2, Some(1), RunState::Fail, 0)).expect("room");
+        tally.commit(&Change::Retire { device: 1 }).expect("no limit near");
+        // Nothing is carried, but the other device keeps the row; then that goes, too.
+        tally.commit(&Change::UndeclareUser { user: 1 }).expect("no limit near");
+        let last = if moves {
+            tally.apply(&event(2, Some(2), RunState::Fail, 1))
+        } else {
+            tally.commit(&remove(2, 1))
+        };
+        assert_eq!(last, Ok(Effect::Applied { before: Some(RunState::Fail) }));
+        let recorded = event(1, None, RunState::Fail, 0);
+        let tombstone = Entry::Retired { event: recorded.as_ref(), counted: RunState::Fail };
+        assert_eq!(tally.tombstone(&1), Some(tombstone));
+        assert_eq!(tally.audit(), Ok(()));
+    }
+}
+
+#[test]
+fn totals_complete_what_was_restored() {
+    type Small = Tally<Key, Key, 4, 1>;
+    let fail = |count| Counts::ZERO.with(RunState::Fail, count).expect("in range");
+    let totals = |seconds, run_from| {
+        let (last_run, run_from) = (Some(at(seconds)), Some(at(run_from)));
+        Entry::Totals(Totals { last_run, run_from, ..Totals::default() })
+    };
+    let recorded = event(1, Some(1), RunState::Fail, 5);
+
+    // The last run is no earlier than a row, and the roll-out does not begin earlier again.
+    let mut tally = Small::new();
+    tally.restore(&Entry::Device(recorded)).expect("room");
+    tally.restore(&totals(0, 6)).expect("no limit near");
+    tally.restore(&totals(0, 1)).expect("no limit near");
+    assert_eq!(tally.summary().last_run, Some(at(5)));
+    assert_eq!(tally.run_from(), Some(at(6)));
+    assert_eq!(tally.user_state(&1), Some(RunState::Pending));
+    assert_eq!(tally.audit(), Ok(()));
+
+    // Whom nothing keeps, has no row.
+    let mut tally = Small::new();
+    let retired = Entry::Retired { event: recorded, counted: RunState::Fail };
+    tally.restore(&retired).expect("room");
+    assert_eq!(tally.user_count(), 1);
+    tally.restore(&totals(5, 0)).expect("no limit near");
+    assert_eq!(tally.user_count(), 0);
+    assert!(tally.tombstones().map(Entry::cloned).all(|entry| entry != retired), "no link");
+    assert_eq!(tally.audit(), Ok(()));
+
+    // Rows and limits.
+    let mut tally = Small::new();
+    tally.restore(&Entry::Device(recorded)).expect("room");
+    let kept = Kept { declared: true, ..Kept::default() };
+    let refused = tally.restore(&Entry::User { user: 2, kept });
+    assert_eq!(refused, Err(Refusal::UsersFull { capacity: 1 }));
+    let kept = Kept { carried: fail(Counts::MAX), ..kept };
+    tally.restore(&Entry::User { user: 1, kept }).expect("a row");
+    let counter = Counter { of: Counted::Devices, state: RunState::Fail };
+    assert_eq!(tally.restore(&totals(5, 0)), Err(Refusal::UserOverflow(Overflow(counter))));
+    let kept = Kept { carried: fail(Counts::MAX - 1), ..kept };
+    tally.restore(&Entry::User { user: 1, kept }).expect("a row");
+    for of in [Counted::Devices, Counted::Users] {
+        let carried = fail(Counts::MAX);
+        let totals = match of {
+            Counted::Devices => Totals { devices: carried, ..Totals::default() },
+            Counted::Users => Totals { users: carried, ..Totals::default() },
+        };
+        let overflow = Overflow(Counter { of, state: RunState::Fail });
+        assert_eq!(tally.restore(&Entry::Totals(totals)), Err(Refusal::Overflow(overflow)));
+    }
+    tally.restore(&totals(5, 0)).expect("within the limit");
+    assert_eq!(tally.audit(), Ok(()));
+}
+
+#[test]
 fn absorbing_takes_all_or_nothing() {
     let known = |devices: &[(Key, i64)]| {
         let mut tally: Tally<Key, Key, 4, 4> = Tally::new();
@@ -641,6 +747,33 @@ fn absorbing_takes_all_or_nothing() {
         assert_eq!(tally.audit(), Ok(()));
         tally = before.clone();
     }
+    // A late report is told by its tombstone before a new device takes that row.
+    let mut roomy: Tally<Key, Key, 3, 4> = Tally::new();
+    roomy.apply(&event(1, None, RunState::Fail, 0)).expect("room");
+    roomy.commit(&remove(2, 60)).expect("no limit near");
+    roomy.commit(&remove(4, 60)).expect("no limit near");
+    assert_eq!(roomy.absorb(&known(&[(2, 0), (3, 0)])), Ok(()));
+    assert!(roomy.device(&2).is_none() && roomy.device(&3).is_some());
+    // And before another's removal takes it.
+    let mut other = known(&[(2, 0)]);
+    other.commit(&remove(9, 0)).expect("no limit near");
+    assert_eq!(tally.absorb(&other), Ok(()));
+    assert!(tally.device(&2).is_none());
+    assert!(tally.tombstone(&9).is_some());
+    // What is removed at the instant of its last report makes room; what was reported at the
+    // instant of its removal takes none.
+    let mut tally: Tally<Key, Key, 1, 1> = Tally::new();
+    tally.apply(&event(1, Some(1), RunState::Fail, 0)).expect("room");
+    let mut other = known(&[(1, 0)]);
+    other.commit(&remove(1, 0)).expect("no limit near");
+    other.apply(&event(2, Some(1), RunState::Success, 0)).expect("room");
+    assert_eq!(tally.absorb(&other), Ok(()));
+    assert!(tally.device(&2).is_some());
+    let mut tally: Tally<Key, Key, 3, 1> = Tally::new();
+    tally.apply(&event(1, Some(1), RunState::Fail, 0)).expect("room");
+    tally.commit(&remove(2, 60)).expect("no limit near");
+    assert_eq!(tally.absorb(&known(&[(2, 60)])), Ok(()));
+    assert_eq!(tally.device_count(), 1);
     // More users than there is room for, and more devices.
     let mut tally: Tally<Key, Key, 3, 1> = Tally::new();
     tally.apply(&event(1, Some(1), RunState::Fail, 0)).expect("room");

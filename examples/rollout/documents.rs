@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 use std::{fmt, mem};
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use crate::input::Input;
 use crate::json::{Form, Value, is_space};
@@ -308,7 +308,7 @@ impl Pages {
 }
 
 fn count_lines(bytes: &[u8]) -> u64 {
-    bytes.split(|byte| *byte == b'\n').skip(1).count() as u64
+    memchr_iter(b'\n', bytes).count() as u64
 }
 
 /// Whether there is nothing but JSON's white space.

@@ -1,12 +1,13 @@
 //! Where a JSON value ends, without a look at what it says: reading it strictly is the library's.
 
+use memchr::memchr2;
+
 /// Goes through a value in pieces.
 #[derive(Default)]
 pub(crate) struct Value {
     /// Objects and arrays that are open.
     depth: u64,
     within: Within,
-    has_begun: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -15,50 +16,50 @@ enum Within {
     Structure,
     String,
     Escape,
-    /// A number, a literal, or what is neither.
+    /// A number, a literal, or what is neither, where it is the whole value.
     Word,
 }
 
 impl Value {
     /// The rest of an object, from a place between its properties on.
     pub(crate) const fn rest_of_object() -> Self {
-        Self { depth: 1, within: Within::Structure, has_begun: true }
+        Self { depth: 1, within: Within::Structure }
     }
 
     /// How many of these bytes, the next ones, belong to the value, if it ends among them.
     pub(crate) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
-        for (at, byte) in bytes.iter().enumerate() {
-            #[expect(clippy::match_same_arms, reason = "what is inside a string comes first")]
+        let mut at = 0;
+        loop {
+            if self.within == Within::String {
+                // Most of a document is text.
+                at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
+            }
+            let byte = *bytes.get(at)?;
+            let is_outermost = self.depth == 0;
+            let mut has_ended = false;
             match (self.within, byte) {
-                (Within::Escape, _) => self.within = Within::String,
+                (Within::Escape, _) | (Within::Structure, b'"') => self.within = Within::String,
                 (Within::String, b'\\') => self.within = Within::Escape,
-                (Within::String, b'"') => {
+                (Within::String, _) => {
                     self.within = Within::Structure;
-                    if self.depth == 0 {
-                        return Some(at + 1);
-                    }
+                    has_ended = is_outermost;
                 }
-                (Within::String, _) => {}
-                (Within::Word, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n')
-                    if self.depth == 0 =>
-                {
+                (Within::Word, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n') => {
                     return Some(at);
                 }
-                (Within::Word, _) if self.depth == 0 => {}
-                (_, b'"') => self.within = Within::String,
-                (_, b'{' | b'[') => self.depth += 1,
-                (_, b'}' | b']') => {
+                (Within::Structure, b'{' | b'[') => self.depth += 1,
+                (Within::Structure, b'}' | b']') => {
                     self.depth = self.depth.saturating_sub(1);
-                    if self.depth == 0 {
-                        return Some(at + 1);
-                    }
+                    has_ended = self.depth == 0;
                 }
-                _ if self.depth == 0 && !self.has_begun => self.within = Within::Word,
-                _ => {}
+                (Within::Structure, _) if is_outermost => self.within = Within::Word,
+                (Within::Word | Within::Structure, _) => {}
             }
-            self.has_begun = true;
+            at += 1;
+            if has_ended {
+                return Some(at);
+            }
         }
-        None
     }
 }
 

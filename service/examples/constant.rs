@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::env::args;
 use std::io::Write;
-use std::sync::RwLock;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,7 +20,9 @@ use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse;
 use runtally::http::{Request, Response, Settings};
 use runtally::store::RolloutId;
-use runtally_service::{Limits, Options, Plan, Rollouts, Service, Tokens, Totals, Written, serve};
+use runtally_service::{
+    Limits, Log, Options, Plan, Rollouts, Service, Tokens, Totals, Written, serve,
+};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -103,11 +105,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         axum::serve(listener, Router::new().fallback(answer)).await?;
     } else {
-        tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
-            .with_ansi(false)
-            .with_target(false)
-            .init();
+        let log = Log::start(std::io::stderr(), Arc::default())?;
+        tracing_subscriber::fmt().with_writer(log).with_ansi(false).with_target(false).init();
         STORE.write().map_err(|_| "nobody else has it")?.0 = length;
         let tokens = Tokens::new(vec!["reading-token".into()], vec!["writing-token".into()])?;
         let service = Service::new(&STORE, None, Options { tokens, ..Options::default() })?;

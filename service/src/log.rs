@@ -13,6 +13,9 @@ use crate::metrics::Metrics;
 /// The bytes of lines that may wait. More are dropped and counted.
 const ROOM: usize = 1 << 20;
 
+/// How long lines gather before they are written.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// How long a sink that is not ready is left alone before the next attempt.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -85,9 +88,12 @@ impl Shared {
             self.metrics.log_lines_lost(lines);
             return;
         }
+        let is_first = state.waiting.is_empty();
         state.waiting.extend_from_slice(lines);
         drop(state);
-        self.changed.notify_all();
+        if is_first {
+            self.changed.notify_all();
+        }
     }
 
     fn run(&self, mut sink: impl Write) {
@@ -99,9 +105,11 @@ impl Shared {
             while state.waiting.is_empty() {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
-            mem::swap(&mut lines, &mut state.waiting);
             state.is_writing = true;
             drop(state);
+            // One write for the lines of many requests.
+            thread::sleep(GATHER);
+            mem::swap(&mut lines, &mut self.state().waiting);
             self.write(&mut sink, &lines);
             lines.clear();
         }

@@ -453,3 +453,46 @@ fn it_ends_when_told_in_the_midst_of_anything() {
     assert!(code == Some(0) && took < GRACE, "{code:?} after {took:?}");
     drop(held);
 }
+
+#[test]
+fn one_address_leaves_places_to_others() {
+    let args = ["--log", "off", "--connections", "8", "--connections-per-address", "4"];
+    let service = Process::start(&args);
+    let (stop, refused) = (AtomicBool::new(false), AtomicBool::new(false));
+    thread::scope(|scope| {
+        // They are always at work, so none of them makes room.
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let mut connection = Connection::new(service.to);
+                    loop {
+                        connection.write(&request("GET", "/rollouts", &[HOST, READ], b""));
+                        match connection.read().map(|answer| answer.status) {
+                            Some(200) if !stop.load(Ordering::Relaxed) => {}
+                            Some(503) => {
+                                refused.store(true, Ordering::Relaxed);
+                                break;
+                            }
+                            _ => break,
+                        }
+                    }
+                }
+            });
+        }
+        let start = Instant::now();
+        while !refused.load(Ordering::Relaxed) && start.elapsed() < GRACE {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let other = "127.0.0.2".parse().expect("an address");
+        let answers: Vec<_> = (0..20)
+            .map(|_| {
+                let mut connection = Connection::from(other, service.to);
+                connection.write(&request("GET", "/rollouts", &[HOST, READ], b""));
+                connection.read().map(|answer| answer.status)
+            })
+            .collect();
+        stop.store(true, Ordering::Relaxed);
+        assert!(refused.load(Ordering::Relaxed), "four of eight are too many");
+        assert!(answers.iter().all(|status| *status == Some(200)), "{answers:?}");
+    });
+}

@@ -121,7 +121,7 @@ impl<'a> DeviceState<'a> {
     /// # Ok::<(), runtally::graph::Error>(())
     /// ```
     pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
-        let mut state = Self::EMPTY;
+        let mut state = Self::empty();
         state.read(json)?;
         Ok(state)
     }
@@ -140,7 +140,12 @@ impl<'a> DeviceState<'a> {
     /// ```
     #[must_use]
     pub fn row(id: Uuid, upn: Option<&'a Upn>, state: RunState, last_update: DateTime) -> Self {
-        Self { id, upn: upn.map(Text::from), state, last_update, ..Self::EMPTY }
+        let mut row = Self::empty();
+        row.id = id;
+        row.upn = upn.map(Text::from);
+        row.state = state;
+        row.last_update = last_update;
+        row
     }
 
     /// The event that a tally applies; its user is [folded](Upn::folded).

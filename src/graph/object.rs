@@ -29,14 +29,15 @@ pub(super) struct Object<'a> {
     /// Where its value begins.
     value: usize,
     is_first: bool,
-    error: Option<Error>,
 }
 
 impl<'a> Object<'a> {
-    pub(super) fn open(json: &'a [u8], shape: &'static Shape) -> Result<Self, Error> {
-        let mut document = Document::new(json)?;
-        document.expect(b'{', Reason::NotAnObject)?;
-        Ok(Self {
+    pub(super) fn open(json: &'a [u8], shape: &'static Shape) -> Self {
+        let mut document = Document::new(json);
+        if document.error().is_none() {
+            document.expect(b'{', Reason::NotAnObject);
+        }
+        Self {
             document,
             shape,
             given: 0,
@@ -45,15 +46,13 @@ impl<'a> Object<'a> {
             property: None,
             value: 0,
             is_first: true,
-            error: None,
-        })
+        }
     }
 
     /// The next property whose value is the caller's to read; `None` at the end and after an error.
     pub(super) fn next(&mut self) -> Option<&'static Field> {
-        while self.error.is_none() {
-            let field = self.next_field();
-            let field = self.keep(field)??;
+        while self.document.error().is_none() {
+            let field = self.next_field()?;
             if field.member != Field::TYPE {
                 return Some(field);
             }
@@ -65,7 +64,10 @@ impl<'a> Object<'a> {
     /// What was wrong, if anything was, or which fields have a value: bit `n` for the shape's field
     /// `n`.
     pub(super) fn end(self) -> Result<u32, Error> {
-        self.error.map_or(Ok(self.given & !self.null), Err)
+        match self.document.error() {
+            Some(error) => Err(Error { property: self.property, ..*error }),
+            None => Ok(self.given & !self.null),
+        }
     }
 
     /// A string of at most `limit` bytes, or null.
@@ -118,21 +120,20 @@ impl<'a> Object<'a> {
 
     /// Any value.
     pub(super) fn skip(&mut self) {
-        let skipped = self.document.skip();
-        self.keep(skipped);
+        self.document.skip();
     }
 
     /// Goes past the name of the next property of the shape; `None` when the document has ended as
-    /// it must.
-    fn next_field(&mut self) -> Result<Option<&'static Field>, Error> {
+    /// it must, and after an error.
+    fn next_field(&mut self) -> Option<&'static Field> {
         loop {
             self.property = None;
             match (self.document.peek(), mem::take(&mut self.is_first)) {
                 (Some(b'}'), _) => {
                     self.document.advance();
                     return match self.document.peek() {
-                        None => Ok(None),
-                        Some(_) => Err(self.document.refuse(Reason::TrailingBytes)),
+                        None => None,
+                        Some(_) => self.document.refuse(Reason::TrailingBytes),
                     };
                 }
                 (_, true) => {}
@@ -140,7 +141,7 @@ impl<'a> Object<'a> {
                     self.document.advance();
                     self.document.peek();
                 }
-                (_, false) => return Err(self.document.refuse(Reason::NoCommaInObject)),
+                (_, false) => return self.document.refuse(Reason::NoCommaInObject),
             }
             let at = self.document.at();
             let found = self.find()?;
@@ -152,30 +153,32 @@ impl<'a> Object<'a> {
             self.property = Some(field.name);
             let bit = 1 << number;
             if self.given & bit != 0 {
-                return Err(Error::new(at, Reason::Duplicate));
+                self.document.fail(at, Reason::Duplicate);
+                return None;
             }
             self.given |= bit;
             self.bit = bit;
             self.document.peek();
             self.value = self.document.at();
-            return Ok(Some(field));
+            return Some(field);
         }
     }
 
     /// The field whose name is next, with its number in the shape.
-    fn find(&mut self) -> Result<Option<(u32, &'static Field)>, Error> {
+    #[expect(clippy::option_option, reason = "an error, an unknown name, or a field")]
+    fn find(&mut self) -> Option<Option<(u32, &'static Field)>> {
         // Clients keep to an order, most often to the documented one, so the likely name is the one
         // after the last.
         let likely = u32::BITS.wrapping_sub(self.given.leading_zeros());
         if let Some(field) = self.shape.fields.get(likely as usize)
             && self.document.take_name(field.name)
         {
-            return Ok(Some((likely, field)));
+            return Some(Some((likely, field)));
         }
         let mut fields = (0..).zip(self.shape.fields);
         let mut copy = Name::new();
         let name = self.document.name()?.resolve(&mut copy);
-        Ok(fields.find(|(_, field)| Some(field.name) == name))
+        Some(fields.find(|(_, field)| Some(field.name) == name))
     }
 
     /// The name of the resource's type after its namespace. Any namespace will do, of any length:
@@ -202,13 +205,11 @@ impl<'a> Object<'a> {
     }
 
     fn string(&mut self, reason: Reason) -> Option<Escaped<'a>> {
-        let string = self.document.string(reason);
-        self.keep(string)
+        self.document.string(reason)
     }
 
     fn string_or_null(&mut self) -> Option<Escaped<'a>> {
-        let is_null = self.document.null();
-        if self.keep(is_null)? {
+        if self.document.null()? {
             self.null |= self.bit;
             return None;
         }
@@ -216,8 +217,7 @@ impl<'a> Object<'a> {
     }
 
     fn integer(&mut self, reason: Reason) -> Option<i32> {
-        let number = self.document.number(reason);
-        let number = self.keep(number)?;
+        let number = self.document.number(reason)?;
         let integer = match serde_json_core::from_slice(number) {
             // The one integer that has two spellings.
             Ok((integer, _)) if number != b"-0" => Some(integer),
@@ -236,17 +236,9 @@ impl<'a> Object<'a> {
 
     /// The value, unless it is one that the property at hand does not take.
     fn or_refuse<T>(&mut self, value: Option<T>, reason: Reason) -> Option<T> {
-        value.or_else(|| self.keep(Err(Error::new(self.value, reason))))
-    }
-
-    /// What was read, or its error kept.
-    fn keep<T>(&mut self, read: Result<T, Error>) -> Option<T> {
-        match read {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.error = Some(Error { property: self.property, ..error });
-                None
-            }
+        if value.is_none() {
+            self.document.fail(self.value, reason);
         }
+        value
     }
 }

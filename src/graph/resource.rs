@@ -80,7 +80,7 @@ pub(super) fn read<'a>(
     resource: &mut dyn Fill<'a>,
     complete: bool,
 ) -> Result<(), Error> {
-    let mut object = Object::open(json, shape)?;
+    let mut object = Object::open(json, shape);
     while let Some(field) = object.next() {
         match resource.slot(field) {
             Slot::Count(slot) => put(slot, object.count()),
@@ -249,6 +249,12 @@ macro_rules! resource {
             impl<$($a)?> $name<$($a)?> {
                 /// Nothing read yet.
                 pub(crate) const EMPTY: Self = Self { $($member: <$kind as Read<'_>>::EMPTY,)+ };
+
+                /// The same. Out of line on a small core: to make one takes 200 bytes of code.
+                #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+                pub(crate) const fn empty() -> Self {
+                    Self::EMPTY
+                }
             }
 
             impl<$($a,)? 'json $(: $a)?> super::resource::Fill<'json> for $name<$($a)?> {

@@ -98,7 +98,7 @@ impl RunSummaryUpdate {
     /// # Ok::<(), runtally::graph::Error>(())
     /// ```
     pub fn decode(json: &[u8]) -> Result<Self, Error> {
-        let mut update = Self::EMPTY;
+        let mut update = Self::empty();
         update.read(json)?;
         Ok(update)
     }

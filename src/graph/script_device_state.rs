@@ -85,7 +85,7 @@ impl<'a> ScriptDeviceState<'a> {
     /// );
     /// ```
     pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
-        let mut state = Self::EMPTY;
+        let mut state = Self::empty();
         state.read(json)?;
         Ok(state)
     }

@@ -63,7 +63,7 @@ impl ScriptRunSummary {
     /// assert_eq!(error.to_string(), "errorDeviceCount is missing");
     /// ```
     pub fn decode(json: &[u8]) -> Result<Self, Error> {
-        let mut summary = Self::EMPTY;
+        let mut summary = Self::empty();
         summary.read(json)?;
         Ok(summary)
     }

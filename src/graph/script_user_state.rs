@@ -64,7 +64,7 @@ impl ScriptUserState {
     /// assert_eq!(error.to_string(), "userPrincipalName at byte 21: must not be empty");
     /// ```
     pub fn decode(json: &[u8]) -> Result<Self, Error> {
-        let mut user = Self::EMPTY;
+        let mut user = Self::empty();
         user.read(json)?;
         Ok(user)
     }

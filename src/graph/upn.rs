@@ -175,6 +175,7 @@ impl Hash for Upn {
 }
 
 /// Sixteen bytes at once, those that are `A` to `Z` in lower case.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 const fn lower(bytes: u128) -> u128 {
     const ONES: u128 = u128::MAX / 0xff;
     const TOPS: u128 = ONES << 7;

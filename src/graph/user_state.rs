@@ -123,7 +123,7 @@ impl<'a> UserStateUpdate<'a> {
     /// # Ok::<(), runtally::graph::Error>(())
     /// ```
     pub fn decode(json: &'a [u8]) -> Result<Self, Error> {
-        let mut update = Self::EMPTY;
+        let mut update = Self::empty();
         update.read(json)?;
         Ok(update)
     }

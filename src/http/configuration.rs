@@ -80,7 +80,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
         creates: bool,
         answer: &mut Answer<'_, '_, '_>,
     ) -> Result<u16, Refused> {
-        let mut update = RunSummaryUpdate::EMPTY;
+        let mut update = RunSummaryUpdate::empty();
         decoded(update.read(body), answer)?;
         answer.require(!(creates && rollout.is_declared()), Problem::SummaryExists)?;
         let before = (!creates).then_some(rollout.tally().summary());
@@ -96,7 +96,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
         answer: &mut Answer<'_, '_, 'r>,
     ) -> Result<(), Refused> {
         // Read in place: what is handed up takes its stack twice.
-        let mut update = UserStateUpdate::EMPTY;
+        let mut update = UserStateUpdate::empty();
         decoded(update.read(body), answer)?;
         put_user(rollout, known, &update, answer)
     }
@@ -109,7 +109,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
         settings: &Settings<'_>,
         answer: &mut Answer<'_, '_, '_>,
     ) -> Result<Uuid, Refused> {
-        let mut state = DeviceState::EMPTY;
+        let mut state = DeviceState::empty();
         decoded(state.read(body), answer)?;
         put_event(rollout, &mut state, settings, answer)
     }
@@ -188,7 +188,7 @@ pub(super) fn create_summary(
     body: &[u8],
     answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(), Refused> {
-    let mut update = RunSummaryUpdate::EMPTY;
+    let mut update = RunSummaryUpdate::empty();
     decoded(update.read(body), answer)?;
     put_summary(id, &update, None, answer)?;
     answer.done(201)

@@ -78,7 +78,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         _creates: bool,
         answer: &mut Answer<'_, '_, '_>,
     ) -> Result<u16, Refused> {
-        let mut written = ScriptRunSummary::EMPTY;
+        let mut written = ScriptRunSummary::empty();
         decoded(written.read(body), answer)?;
         let id = summary_id(&rollout.id().id);
         must_be("id", written.id.is_none_or(|given| given == id), answer)?;
@@ -101,7 +101,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         body: &'r [u8],
         answer: &mut Answer<'_, '_, 'r>,
     ) -> Result<(), Refused> {
-        let mut state = ScriptUserState::EMPTY;
+        let mut state = ScriptUserState::empty();
         decoded(state.read(body), answer)?;
         put_user(rollout, &mut state, answer)
     }
@@ -114,7 +114,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Scr
         settings: &Settings<'_>,
         answer: &mut Answer<'_, '_, '_>,
     ) -> Result<Uuid, Refused> {
-        let mut state = ScriptDeviceState::EMPTY;
+        let mut state = ScriptDeviceState::empty();
         decoded(state.read(body), answer)?;
         put_event(rollout, user, &mut state, settings, answer)
     }

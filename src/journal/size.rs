@@ -48,7 +48,7 @@ where
     ///
     /// // Pages of 4 KiB.
     /// type Mesh = Journal<'static, Flash, u16, u16, 512, 64>;
-    /// const { assert!(Mesh::PAGES <= 4, "the flash set aside is too small for the tally") };
+    /// const { assert!(Mesh::PAGES <= 5, "the flash set aside is too small for the tally") };
     /// ```
     pub const PAGES: u32 = {
         let devices = (device_len::<D, U>() as u64).saturating_mul(DEVICES as u64);

@@ -48,7 +48,7 @@
 //! let mut log = Vec::new();
 //! let (_, entries) = store.get(id).expect("inserted").tally().entries_after(&change.change)?;
 //! log.extend(entries.map(Entry::cloned));
-//! store.commit(&change)?;
+//! assert!(store.commit(&change)?.is_applied());
 //!
 //! let mut restored: Store<1, 0, 64, 16> = Store::new();
 //! restored.insert(id)?;

@@ -113,7 +113,8 @@ impl<K: Clone + Eq + Hash, V, const N: usize> Table<K, V, N> {
         None
     }
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn get(&self, id: RowId) -> Option<(&K, &V)> {
         let row = self.rows.get(id.index())?;
         Some((&row.key, row.value.as_ref()?))

@@ -50,26 +50,47 @@ where
         other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS>,
     ) -> Result<(), Refusal> {
         self.check_room(other)?;
-        // What is known first: a new device may take the row of a tombstone that another's late
-        // report would be told by. And removals first: they free rows.
-        for is_known in [true, false] {
-            for entry in other.tombstones() {
-                if let Entry::Removed { device, at } = entry
-                    && self.knows(device) == is_known
-                {
-                    self.remove(device, at)?;
-                }
-            }
-            for event in events(other) {
-                if self.knows(event.device) == is_known {
-                    let _ = self.apply(&event.cloned())?;
-                }
-            }
-        }
+        // What is known first, and of the rest the removals last: what is new takes the rows of
+        // tombstones, and another's late report would be told by them. Of what is known the
+        // removals first: they free rows.
+        self.absorb_removals(other, true)?;
+        self.absorb_events(other, true)?;
+        self.absorb_events(other, false)?;
+        self.absorb_removals(other, false)?;
         if let Some(at) = other.run_from() {
             let _ = self.commit(&Change::RunFrom(at))?;
         }
         self.absorb_last_run(other.summary.last_run);
+        Ok(())
+    }
+
+    /// The removals of devices that are known here by now, or of those that are not.
+    fn absorb_removals<const OTHER_DEVICES: usize, const OTHER_USERS: usize>(
+        &mut self,
+        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS>,
+        is_known: bool,
+    ) -> Result<(), Refusal> {
+        for entry in other.tombstones() {
+            if let Entry::Removed { device, at } = entry
+                && self.knows(device) == is_known
+            {
+                self.remove(device, at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last events of the same.
+    fn absorb_events<const OTHER_DEVICES: usize, const OTHER_USERS: usize>(
+        &mut self,
+        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS>,
+        is_known: bool,
+    ) -> Result<(), Refusal> {
+        for event in events(other) {
+            if self.knows(event.device) == is_known {
+                let _ = self.apply(&event.cloned())?;
+            }
+        }
         Ok(())
     }
 

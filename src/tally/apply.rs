@@ -200,7 +200,7 @@ where
         let recorded = recorded.filter(|(_, record)| record.is_live());
         let recorded = recorded.map(|(device, record)| self.view(device, record));
         let result = observe(plan.effect, recorded);
-        self.carry_out_event(event, &plan);
+        self.carry_out_move(event, &plan);
         Ok(result)
     }
 }

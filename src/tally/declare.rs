@@ -2,7 +2,7 @@
 
 use core::hash::Hash;
 
-use super::plan::{Plan, carried, count};
+use super::plan::{Plan, carried};
 use super::record::{RunFrom, UserRecord};
 use super::{Carried, Effect, Refusal, Tally};
 use crate::table::RowId;
@@ -95,12 +95,12 @@ where
         }
         plan.run_from = run_from;
 
-        let live = count(self.devices.iter().map(|(_, _, record)| record), run_from);
+        let live = self.recount_all(run_from);
         let devices = self.carried.devices.checked_add(&live);
         plan.summary.devices = devices.map_err(|error| error.of(Counted::Devices))?;
         for (_, _, user) in self.users.iter() {
             let mut after = *user;
-            after.set_live(&count(self.chain(user.first).map(|it| it.2), run_from));
+            after.set_live(&self.recount(user.first, run_from));
             if let Err(error) = after.carried().checked_add(&after.live()) {
                 return Err(Refusal::UserOverflow(error.of(Counted::Devices)));
             }
@@ -114,7 +114,7 @@ where
         for number in 0..USERS {
             let Some(row) = RowId::from_number(number as u16) else { return };
             let Some(first) = self.users.get(row).map(|(_, user)| user.first) else { continue };
-            let live = count(self.chain(first).map(|it| it.2), self.run_from);
+            let live = self.recount(first, self.run_from);
             if let Some(user) = self.users.value_mut(row) {
                 user.set_live(&live);
             }

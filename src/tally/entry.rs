@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 use core::hash::Hash;
 
-use super::plan::{DevicePlan, Origin, Plan, count};
+use super::plan::{DevicePlan, Origin, Plan};
 use super::record::{DeviceRecord, Linked, RunFrom, Stamp, Tombstone, UserRecord};
 use super::{Carried, Change, Effect, Refusal, Tally};
 use crate::table::RowId;
@@ -418,11 +418,11 @@ where
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn restore_totals(&mut self, totals: &Totals) -> Result<(), Refusal> {
         let run_from = self.run_from.max(totals.run_from.map_or(RunFrom::NEVER, RunFrom::new));
-        let live = count(self.devices.iter().map(|(_, _, record)| record), run_from);
+        let live = self.recount_all(run_from);
         let mut users = Counts::ZERO;
         for (_, _, user) in self.users.iter() {
             let mut user = *user;
-            user.set_live(&count(self.chain(user.first).map(|it| it.2), run_from));
+            user.set_live(&self.recount(user.first, run_from));
             let fits = user.carried().checked_add(&user.live());
             fits.map_err(|error| Refusal::UserOverflow(error.of(Counted::Devices)))?;
             users.shift((None, user.state()));

@@ -257,37 +257,31 @@ where
     }
 
     pub(super) fn carry_out_event(&mut self, event: &Event<D, U>, plan: &Plan) {
-        if let DevicePlan::Row(stamp) = plan.device {
-            let known = plan.row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
-            match known {
-                // It stays in the chain of its user: no walk along that.
-                Some((row, record))
-                    if record.is_live()
-                        && record.user == plan.to
-                        && record.user.is_some() == event.user.is_some() =>
-                {
-                    if let Some(record) = self.devices.value_mut(row) {
-                        record.stamp = stamp;
-                    }
-                    let user = plan.to.and_then(|to| self.users.value_mut(to));
-                    if let Some((user, joined)) = user.zip(plan.user) {
-                        *user = joined;
-                    }
+        let record = plan.row.and_then(|row| self.devices.value_mut(row));
+        match (plan.device, record) {
+            // It stays in the chain of its user: no walk along that.
+            (DevicePlan::Row(stamp), Some(record))
+                if record.is_live()
+                    && record.user == plan.to
+                    && record.user.is_some() == event.user.is_some() =>
+            {
+                record.stamp = stamp;
+                let user = plan.to.and_then(|to| self.users.value_mut(to));
+                if let (Some(user), Some(joined)) = (user, &plan.user) {
+                    *user = *joined;
                 }
-                _ => self.carry_out_move(event, stamp, known, plan),
+                self.put_totals(plan);
             }
+            _ => self.carry_out_move(event, plan),
         }
-        self.put_totals(plan);
     }
 
     /// A device is new, returns, or changes hands.
-    fn carry_out_move(
-        &mut self,
-        event: &Event<D, U>,
-        stamp: Stamp,
-        known: Option<(RowId, DeviceRecord)>,
-        plan: &Plan,
-    ) {
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn carry_out_move(&mut self, event: &Event<D, U>, plan: &Plan) {
+        self.put_totals(plan);
+        let DevicePlan::Row(stamp) = plan.device else { return };
+        let known = plan.row.and_then(|row| Some((row, *self.devices.get(row)?.1)));
         let new = DeviceRecord::live(stamp);
         match known {
             Some((row, record)) if record.is_live() => self.unchain(row, &record),
@@ -422,6 +416,23 @@ where
         user.and_then(|user| self.users.get(user)).map(|(user, _)| user)
     }
 
+    /// The live counts of a user whose first device is `first`.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn recount(&self, first: Option<RowId>, run_from: RunFrom) -> Counts {
+        let mut counts = Counts::ZERO;
+        self.chain(first).for_each(|(_, _, device)| counts.enter(device.stamp.counted(run_from)));
+        counts
+    }
+
+    /// The live counts of all devices.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn recount_all(&self, run_from: RunFrom) -> Counts {
+        let mut counts = Counts::ZERO;
+        let rows = self.devices.iter().filter(|(_, _, record)| record.is_live());
+        rows.for_each(|(_, _, device)| counts.enter(device.stamp.counted(run_from)));
+        counts
+    }
+
     /// The devices or users counted from rows held here: reported - carried.
     ///
     /// ```
@@ -463,19 +474,8 @@ where
     }
 }
 
-/// The state a device counts in: for the recount.
-pub(super) fn count<'r>(
-    records: impl Iterator<Item = &'r DeviceRecord>,
-    run_from: RunFrom,
-) -> Counts {
-    let mut counts = Counts::ZERO;
-    for record in records.filter(|record| record.is_live()) {
-        counts.enter(record.stamp.counted(run_from));
-    }
-    counts
-}
-
 /// What is left to carry of a declared total.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 pub(super) fn carried(of: Counted, written: &Counts, live: &Counts) -> Result<Counts, Refusal> {
     written.checked_sub(live).map_err(|error| {
         let state: RunState = error.state;

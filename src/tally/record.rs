@@ -265,6 +265,7 @@ impl UserRecord {
         self.carried
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn set_carried(&mut self, carried: Counts) {
         self.carried = carried;
         self.carrying = States::of(|state| carried[state] > 0);

@@ -3,7 +3,9 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::record::{Linked, RunFrom, Stamp, Tombstone};
-use super::{DeviceRecord, Refusal, Tally, UserRecord, Violation};
+use super::{DeviceRecord, Tally, UserRecord, Violation};
+#[cfg(feature = "graph")]
+use crate::Refusal;
 use crate::strategies::changes;
 use crate::table::RowId;
 use crate::{Change, Counted, Counter, Counts, DateTime, Event, RunState};

@@ -102,6 +102,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes this byte, a letter in either case, if it is the next one.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn skip(&mut self, byte: u8) -> bool {
         match self.rest.split_first() {
             Some((first, rest)) if first.eq_ignore_ascii_case(&byte) => {
@@ -166,6 +167,7 @@ impl Writer {
         self.mark(char::from_digit(digit, 10).unwrap_or('0'));
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn mark(&mut self, mark: char) {
         let _ = self.0.push(mark);
     }

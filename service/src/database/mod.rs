@@ -19,6 +19,8 @@ use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::process::exit;
+use std::thread;
 use std::time::Duration;
 
 use runtally::Entry;
@@ -58,6 +60,8 @@ pub struct Database {
     tombstones: HashMap<RolloutId, usize>,
     /// When the last row was written.
     written: i64,
+    /// Something was committed that the store does not have.
+    is_ahead: bool,
     files: Files,
 }
 
@@ -150,7 +154,14 @@ impl Database {
         let database = (path.to_owned(), metadata.dev(), metadata.ino());
         let files = Files { database, log, _lock: lock };
         files.are_in_place().map_err(DatabaseError::File)?;
-        Ok(Self { connection, numbers, tombstones: HashMap::new(), written, files })
+        Ok(Self {
+            connection,
+            numbers,
+            tombstones: HashMap::new(),
+            written,
+            is_ahead: false,
+            files,
+        })
     }
 
     /// Fills a store with what is on file, and looks whether the counts are those of the rows.
@@ -267,6 +278,16 @@ impl Database {
         fill: impl FnOnce(&mut Tables<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), WriteError> {
         self.files.are_in_place().map_err(WriteError::Replaced)?;
+        if self.is_ahead {
+            // The files are back, and the store lacks what was committed while they were taken
+            // away. A start reads it.
+            tracing::error!("the database has changes that the service has not");
+            give_up();
+        }
+        if !self.connection.is_autocommit() {
+            // The last transaction failed, and so did taking it back.
+            self.connection.execute_batch("ROLLBACK").map_err(WriteError::Sql)?;
+        }
         let before = self.numbers.clone();
         let result = (|| {
             let transaction =
@@ -279,8 +300,10 @@ impl Database {
             self.numbers = before;
             return Err(WriteError::Sql(error));
         }
-        // Whatever was committed to a file that was taken away meanwhile is nowhere.
-        self.files.are_in_place().map_err(WriteError::Replaced)
+        // Whatever was committed to a file that was taken away meanwhile may be nowhere.
+        let in_place = self.files.are_in_place();
+        self.is_ahead = in_place.is_err();
+        in_place.map_err(WriteError::Replaced)
     }
 }
 
@@ -308,6 +331,12 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Ends the process, after a moment for the log to be written.
+fn give_up() -> ! {
+    thread::sleep(Duration::from_millis(200));
+    exit(1)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

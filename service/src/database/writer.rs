@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::mem;
-use std::process::exit;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
@@ -15,16 +15,24 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use runtally::store::RolloutId;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::rows::Tables;
-use super::{Database, WriteError};
+use super::{Database, WriteError, give_up};
 use crate::app::refuse;
 use crate::metrics::Metrics;
 use crate::store::{Plan, Rollouts};
 
 /// A transaction waits no longer than this for more requests, and no longer than the last one took.
 const MOST_PATIENCE: Duration = Duration::from_millis(10);
+
+/// A disk that takes longer than this for a transaction hangs: what comes then is refused at once,
+/// and what waits for it is given up after as long again.
+const HANGS: Duration = Duration::from_secs(5);
+
+/// The bytes of the bodies that may wait.
+const ROOM: usize = 256 << 20;
 
 /// How often a database that failed is tried.
 const PROBE: Duration = Duration::from_secs(1);
@@ -71,11 +79,16 @@ struct Shared {
     queue: Mutex<Queue>,
     news: Condvar,
     is_ready: AtomicBool,
+    start: Instant,
+    /// The millisecond since when the disk is waited for; 0, it is not.
+    busy_since: AtomicU64,
 }
 
 #[derive(Default)]
 struct Queue {
     jobs: Vec<Waiting>,
+    /// The bytes of their bodies.
+    bytes: usize,
     /// How many jobs wake the thread.
     wanted: usize,
     is_closed: bool,
@@ -101,7 +114,9 @@ impl Writer {
     ) -> io::Result<Self> {
         let is_ready = AtomicBool::new(true);
         let queue = Mutex::new(Queue { wanted: 1, ..Queue::default() });
-        let shared = Arc::new(Shared { queue, news: Condvar::new(), is_ready });
+        let (news, start) = (Condvar::new(), Instant::now());
+        let busy_since = AtomicU64::new(0);
+        let shared = Arc::new(Shared { queue, news, is_ready, start, busy_since });
         let run = Run {
             shared: Arc::clone(&shared),
             database,
@@ -122,24 +137,47 @@ impl Writer {
 
     /// Answers a request that may write, once what it changed is durable.
     pub(crate) async fn answer(&self, job: Job) -> Response {
+        let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable");
+        if self.shared.hangs() {
+            return refuse(status, code, "nothing was changed: the disk does not answer");
+        }
         let (answer, answered) = oneshot::channel();
         {
             let mut queue = self.shared.queue();
-            if !queue.is_closed {
-                queue.jobs.push(Waiting { job, answer });
-                if queue.jobs.len() >= queue.wanted {
-                    self.shared.news.notify_one();
-                }
+            if queue.bytes + job.body.len() > ROOM {
+                return refuse(
+                    status,
+                    code,
+                    "nothing was changed: too much is waiting for the disk",
+                );
+            }
+            if queue.is_closed {
+                return refuse(status, code, "nothing was changed: the service ends");
+            }
+            queue.bytes += job.body.len();
+            queue.jobs.push(Waiting { job, answer });
+            if queue.jobs.len() >= queue.wanted {
+                self.shared.news.notify_one();
             }
         }
-        answered.await.unwrap_or_else(|_| {
-            refuse(StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable", "the service ends")
-        })
+        let mut answered = pin!(answered);
+        loop {
+            match timeout(HANGS, &mut answered).await {
+                Ok(answer) => {
+                    return answer.unwrap_or_else(|_| refuse(status, code, "the service ends"));
+                }
+                Err(_) if self.shared.hangs() => {
+                    let message = "the disk does not answer; the change may yet be made";
+                    return refuse(status, code, message);
+                }
+                Err(_) => {}
+            }
+        }
     }
 
     /// False if the last transaction failed.
     pub(crate) fn is_ready(&self) -> bool {
-        self.shared.is_ready.load(Ordering::Relaxed)
+        self.shared.is_ready.load(Ordering::Relaxed) && !self.shared.hangs()
     }
 
     /// Answers what is there, and ends the thread; a disk that hangs is given up after this time.
@@ -156,6 +194,16 @@ impl Writer {
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64 + 1
+    }
+
+    /// Whether the disk has been waited for too long.
+    fn hangs(&self) -> bool {
+        let since = self.busy_since.load(Ordering::Relaxed);
+        since > 0 && self.now() - since >= HANGS.as_millis() as u64
     }
 }
 
@@ -178,7 +226,7 @@ struct EndsTheProcess;
 impl Drop for EndsTheProcess {
     fn drop(&mut self) {
         if thread::panicking() {
-            exit(1)
+            give_up()
         }
     }
 }
@@ -190,16 +238,18 @@ impl Run {
         let mut left = Vec::new();
         loop {
             let Some(jobs) = self.next(mem::take(&mut left)) else { return };
+            let start = Instant::now();
+            self.shared.busy_since.store(self.shared.now(), Ordering::Relaxed);
             if jobs.is_empty() {
                 self.probe();
-                continue;
+            } else {
+                let (group, later) = self.plan(jobs);
+                left = later;
+                if !group.is_empty() {
+                    self.commit(group, start);
+                }
             }
-            let start = Instant::now();
-            let (group, later) = self.plan(jobs);
-            left = later;
-            if !group.is_empty() {
-                self.commit(group, start);
-            }
+            self.shared.busy_since.store(0, Ordering::Relaxed);
         }
     }
 
@@ -234,6 +284,7 @@ impl Run {
         let (mut queue, _) = gathered.unwrap_or_else(PoisonError::into_inner);
         let mut jobs = left;
         jobs.append(&mut queue.jobs);
+        queue.bytes = 0;
         Some(jobs)
     }
 
@@ -273,7 +324,7 @@ impl Run {
                     if let Err(error) = store.commit(plan) {
                         // It was checked, and nothing else has changed the store since.
                         tracing::error!(%error, "the store is not what is on file");
-                        exit(1);
+                        give_up();
                     }
                 }
                 drop(store);
