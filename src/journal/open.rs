@@ -260,9 +260,10 @@ impl Reader {
             let Seen { records, unreadable, .. } = self.seen;
             let read = records.saturating_add(unreadable);
             let limit = self.before.map_or(u16::MAX, |before| before.records);
-            let found = match read < limit {
-                true => pages.record(self.sequence, offset, record).await?,
-                false => Found::Nothing,
+            let found = if read < limit {
+                pages.record(self.sequence, offset, record).await?
+            } else {
+                Found::Nothing
             };
             match found {
                 Found::Record(kind, next) => {
