@@ -24,6 +24,7 @@ fn main() {
         println!("cargo::rustc-link-arg-bin={program}=--defsym=a_panicking_path_is_linked=0");
         println!("cargo::rustc-link-arg-bin={program}=--emit-relocs");
     }
+    println!("cargo::rustc-link-arg-bin=journal=--emit-relocs");
     if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
         println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
     }

@@ -25,18 +25,30 @@ where
         let newest = apart!(newest(&mut self.pages, layout, &mut self.memory.record))?;
         let mut last = Record::new();
         let mut replay = Replay::new(self.tally, &mut self.memory.locations);
-        let mut tail = None;
-        if let Some(newest) = newest {
-            let longest = record_len::<F>(Self::CHANGE_LEN);
+        let mut reader = newest.map(|newest| Reader::new(layout, newest));
+        if let Some(reader) = &mut reader {
             let (pages, record) = (&mut self.pages, &mut self.memory.record);
-            tail = Some(apart!(replay.run(pages, layout, newest, longest, record, &mut last))?);
+            // One record at a time, so that what is read is taken in where the stack is shallow.
+            while let Some(kind) = apart!(reader.next(pages, record))? {
+                if kind == Kind::Change {
+                    last.copy(record);
+                }
+                replay.recovered.damaged = reader.damaged;
+                reader.damaged = replay.record(kind, record, reader.sequence as u16);
+            }
+            let longest = record_len::<F>(Self::CHANGE_LEN);
+            apart!(reader.finish(pages, longest, record))?;
+            (replay.recovered.damaged, replay.recovered.torn) = (reader.damaged, !reader.is_clean);
         }
         let recovered = replay.finish()?;
         #[cfg(feature = "defmt")]
         log(recovered);
         self.measure();
-        let Some(Tail { sequence, seen, is_clean }) = tail else { return Ok(recovered) };
-        let Seen { records, last: kind, .. } = seen;
+        let Some(Reader { sequence, seen: Seen { records, last: kind, .. }, is_clean, .. }) =
+            reader
+        else {
+            return Ok(recovered);
+        };
         self.end = Some(End { sequence, records, doubtful: true, bare: false });
         if recovered.damaged > 0 {
             self.rewrite = layout.pages.saturating_sub(1);
@@ -51,11 +63,11 @@ where
                 }
                 self.memory.record.copy(&last);
                 if self.has_room() {
-                    self.append(Kind::Change).await?;
+                    apart!(self.append(Kind::Change))?;
                     break;
                 }
             }
-            self.seal().await?;
+            apart!(self.seal())?;
         }
         Ok(recovered)
     }
@@ -208,14 +220,113 @@ struct Seen {
     last: Option<Kind>,
 }
 
-/// Where the log ends.
-#[derive(Clone, Copy)]
-struct Tail {
-    /// The newest page.
+/// Reads the log, record after record.
+struct Reader {
+    layout: Layout,
+    newest: u32,
+    /// The page being read.
     sequence: u32,
+    /// Where to read on; none where the page is still to be begun.
+    offset: Option<u32>,
+    /// What the next page says of this one.
+    before: Option<Before>,
     seen: Seen,
-    /// What follows is erased.
+    /// The records known to have been there that could not be read.
+    damaged: u32,
+    /// Nothing but erased bytes follows on the newest page.
     is_clean: bool,
+}
+
+impl Reader {
+    /// Reads the log up to page `newest`.
+    fn new(layout: Layout, newest: u32) -> Self {
+        let oldest = leaving(newest, layout.pages).saturating_add(1).max(first(layout.pages));
+        let seen = Seen { records: 0, unreadable: 0, offset: 0, last: None };
+        let (before, is_clean) = (None, true);
+        Self { layout, newest, sequence: oldest, offset: None, before, seen, damaged: 0, is_clean }
+    }
+
+    /// The next record; none after the last one of the newest page.
+    async fn next<F: NorFlash>(
+        &mut self,
+        pages: &mut Pages<F>,
+        record: &mut Record,
+    ) -> Result<Option<Kind>, Error<F::Error>> {
+        loop {
+            let Some(offset) = self.offset else {
+                self.begin(pages).await?;
+                continue;
+            };
+            let Seen { records, unreadable, .. } = self.seen;
+            let read = records.saturating_add(unreadable);
+            let limit = self.before.map_or(u16::MAX, |before| before.records);
+            let found = if read < limit {
+                pages.record(self.sequence, offset, record).await?
+            } else {
+                Found::Nothing
+            };
+            match found {
+                Found::Record(kind, next) => {
+                    self.damaged(unreadable.into());
+                    self.offset = Some(next);
+                    let records = read.saturating_add(1);
+                    self.seen = Seen { records, unreadable: 0, offset: next, last: Some(kind) };
+                    return Ok(Some(kind));
+                }
+                Found::Unreadable(next) => {
+                    self.offset = Some(next);
+                    self.seen.unreadable = unreadable.saturating_add(1);
+                }
+                Found::Nothing if self.sequence < self.newest => {
+                    if let Some(Before { records, doubtful }) = self.before {
+                        let missing = records.saturating_sub(self.seen.records);
+                        self.damaged(missing.saturating_sub(doubtful.into()).into());
+                    }
+                    self.sequence = self.sequence.saturating_add(1);
+                    self.offset = None;
+                }
+                Found::Nothing => return Ok(None),
+            }
+        }
+    }
+
+    async fn begin<F: NorFlash>(&mut self, pages: &mut Pages<F>) -> Result<(), Error<F::Error>> {
+        if header(pages, self.layout, self.sequence).await?.is_none() {
+            self.damaged(1);
+        }
+        self.before = None;
+        if self.sequence < self.newest {
+            self.before = before(pages, self.layout, self.sequence.saturating_add(1)).await?;
+        }
+        let offset = header_len::<F>();
+        self.seen = Seen { records: 0, unreadable: 0, offset, last: None };
+        self.offset = Some(offset);
+        Ok(())
+    }
+
+    /// Looks at what follows the last record: one write may have been cut, and left something no
+    /// longer than a change. All else is damage.
+    async fn finish<F: NorFlash>(
+        &mut self,
+        pages: &mut Pages<F>,
+        longest: u32,
+        record: &mut Record,
+    ) -> Result<(), Error<F::Error>> {
+        let page = page_of(self.newest, self.layout.pages);
+        let Seen { unreadable, offset, .. } = self.seen;
+        self.is_clean = pages.is_erased(page, offset, record.space()).await?;
+        let behind = offset.saturating_add(longest);
+        if unreadable > 1 {
+            self.damaged(unreadable.saturating_sub(1).into());
+        } else if !self.is_clean && !pages.is_erased(page, behind, record.space()).await? {
+            self.damaged(1);
+        }
+        Ok(())
+    }
+
+    fn damaged(&mut self, records: u32) {
+        self.damaged = self.damaged.saturating_add(records);
+    }
 }
 
 /// Takes the records of the log in, one after the other.
@@ -241,112 +352,46 @@ where
         Self { tally, locations, recovered, refused: None, totals }
     }
 
-    /// Replays the log up to page `newest`, whose last change comes to lie in `last`. No change takes
-    /// more than `longest` bytes of a page.
-    async fn run<F: NorFlash>(
-        &mut self,
-        pages: &mut Pages<F>,
-        layout: Layout,
-        newest: u32,
-        longest: u32,
-        record: &mut Record,
-        last: &mut Record,
-    ) -> Result<Tail, Error<F::Error>> {
-        let oldest = leaving(newest, layout.pages).saturating_add(1).max(first(layout.pages));
-        for sequence in oldest..newest {
-            let next = header(pages, layout, sequence.saturating_add(1)).await?;
-            let before = next.map(|header| header.before);
-            self.page(pages, layout, sequence, before, record, last).await?;
-        }
-        let seen = self.page(pages, layout, newest, None, record, last).await?;
-
-        // One write may have been cut, and left something no longer than a change. All else is damage.
-        let page = page_of(newest, layout.pages);
-        let is_clean = pages.is_erased(page, seen.offset, record.space()).await?;
-        let behind = seen.offset.saturating_add(longest);
-        if seen.unreadable > 1 {
-            self.damaged(seen.unreadable.saturating_sub(1).into());
-        } else if !is_clean && !pages.is_erased(page, behind, record.space()).await? {
-            self.damaged(1);
-        }
-        self.recovered.torn = !is_clean;
-        Ok(Tail { sequence: newest, seen, is_clean })
-    }
-
-    /// Replays one page; `before` is what the next one says of it.
-    async fn page<F: NorFlash>(
-        &mut self,
-        pages: &mut Pages<F>,
-        layout: Layout,
-        sequence: u32,
-        before: Option<Before>,
-        record: &mut Record,
-        last: &mut Record,
-    ) -> Result<Seen, Error<F::Error>> {
-        if header(pages, layout, sequence).await?.is_none() {
-            self.damaged(1);
-        }
-        let records = before.map_or(u16::MAX, |before| before.records);
-        let mut seen = Seen { records: 0, unreadable: 0, offset: header_len::<F>(), last: None };
-        let mut offset = seen.offset;
-        while seen.records.saturating_add(seen.unreadable) < records {
-            match pages.record(sequence, offset, record).await? {
-                Found::Record(kind, next) => {
-                    self.damaged(seen.unreadable.into());
-                    offset = next;
-                    seen = Seen {
-                        records: seen.records.saturating_add(seen.unreadable).saturating_add(1),
-                        unreadable: 0,
-                        offset,
-                        last: Some(kind),
-                    };
-                    if kind == Kind::Change {
-                        last.copy(record);
-                    }
-                    self.record(kind, record, sequence as u16);
-                }
-                Found::Unreadable(next) => {
-                    seen.unreadable = seen.unreadable.saturating_add(1);
-                    offset = next;
-                }
-                Found::Nothing => break,
-            }
-        }
-        if let Some(Before { records, doubtful }) = before {
-            let missing = records.saturating_sub(seen.records);
-            self.damaged(missing.saturating_sub(doubtful.into()).into());
-        }
-        Ok(seen)
-    }
-
+    /// Takes a record in; how many are damaged by then.
     #[inline(never)]
-    fn record(&mut self, kind: Kind, record: &Record, sequence: u16) {
+    fn record(&mut self, kind: Kind, record: &Record, sequence: u16) -> u32 {
         if !is_sound::<D, U>(record.body()) {
-            return self.damaged(1);
+            self.damaged(1);
+            return self.recovered.damaged;
         }
         let mut rest = record.body();
-        let mut result = Ok(());
+        let mut is_taken = true;
         while !rest.is_empty() {
-            result = result.and(self.next(&mut rest, sequence));
+            is_taken &= self.next(&mut rest, sequence);
         }
-        match result {
-            Ok(()) if matches!(kind, Kind::Change | Kind::Rows) => {
-                self.recovered.records = self.recovered.records.saturating_add(1);
-            }
-            Ok(()) => {}
+        if is_taken && matches!(kind, Kind::Change | Kind::Rows) {
+            self.recovered.records = self.recovered.records.saturating_add(1);
+        } else if !is_taken && self.recovered.damaged > 0 {
             // After damage, a row that should have gone may still take the place of another.
-            Err(_) if self.recovered.damaged > 0 => self.damaged(1),
-            Err(refusal) => self.refused = self.refused.or(Some(refusal)),
+            self.damaged(1);
         }
+        self.recovered.damaged
     }
 
-    /// Takes one entry in. It is looked at where it was read, for it is not small.
+    /// Takes one entry in; true unless that is refused. It is looked at where it was read, for it is
+    /// not small.
     #[inline(never)]
-    fn next(&mut self, rest: &mut &[u8], sequence: u16) -> Result<(), Refusal> {
+    fn next(&mut self, rest: &mut &[u8], sequence: u16) -> bool {
         let read = codec::read(rest);
-        let Some((entry, left)) = &read else { return self.special(rest) };
-        *rest = left;
-        self.entry(entry, sequence)
+        let result = if let Some((entry, left)) = &read {
+            *rest = left;
+            self.entry(entry, sequence)
+        } else {
+            self.special(rest)
+        };
+        if let Err(refusal) = result {
+            // One that damage explains is none.
+            if self.recovered.damaged == 0 {
+                self.refused = self.refused.or(Some(refusal));
+            }
+            return false;
+        }
+        true
     }
 
     #[inline(never)]
@@ -364,7 +409,6 @@ where
         Ok(())
     }
 
-    #[inline(never)]
     fn entry(&mut self, entry: &Entry<D, U>, sequence: u16) -> Result<(), Refusal> {
         // What is carried goes in last: on the way there, rows may stand in other states than the sum
         // was made for.

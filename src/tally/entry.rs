@@ -409,10 +409,8 @@ where
         if known.is_none() && record.is_kept() && self.users.is_full() {
             return Err(Refusal::UsersFull { capacity: self.users.len() });
         }
-        let mut plan = Plan::new(self);
-        plan.summary.users.shift((self.state_of(known), record.state()));
-        (plan.to, plan.user) = (known, Some(record));
-        self.put_user(user, &plan);
+        self.summary.users.shift((self.state_of(known), record.state()));
+        self.put_record(user, known, &record);
         Ok(())
     }
 

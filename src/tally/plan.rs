@@ -372,14 +372,19 @@ where
         }
     }
 
-    /// The row of the user that the change names, under the change's spelling; no row if nothing
-    /// keeps it.
-    pub(super) fn put_user(&mut self, user: &U, plan: &Plan) {
+    fn put_user(&mut self, user: &U, plan: &Plan) {
         self.put_totals(plan);
-        let Some(record) = plan.user else { return };
-        match plan.to.and_then(|row| Some((row, self.users.value_mut(row)?))) {
+        if let Some(record) = &plan.user {
+            self.put_record(user, plan.to, record);
+        }
+    }
+
+    /// The row of a user, under the spelling given; no row if nothing keeps it.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn put_record(&mut self, user: &U, row: Option<RowId>, record: &UserRecord) {
+        match row.and_then(|row| Some((row, self.users.value_mut(row)?))) {
             Some((row, known)) if record.keeps_row() => {
-                *known = record;
+                *known = *record;
                 self.users.respell(row, user);
             }
             Some((row, known)) => {
@@ -390,7 +395,7 @@ where
                 }
             }
             None if record.keeps_row() => {
-                self.users.insert(user, record);
+                self.users.insert(user, *record);
             }
             None => {}
         }
