@@ -21,7 +21,7 @@ use axum::response::IntoResponse;
 use runtally::http::{Request, Response, Settings};
 use runtally::store::RolloutId;
 use runtally_service::{
-    Limits, Log, Options, Plan, Rollouts, Service, Tokens, Totals, Written, serve,
+    Limits, Log, Options, Plan, RolloutRow, Rollouts, Service, Tokens, Totals, Written, serve,
 };
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -55,6 +55,10 @@ impl Rollouts for Constant {
 
     fn insert(&mut self, _: RolloutId) -> Result<bool, String> {
         Ok(false)
+    }
+
+    fn set_version(&mut self, _: Uuid, _: i32) -> Vec<(RolloutId, RolloutRow)> {
+        Vec::new()
     }
 
     fn commit(&mut self, _: &Plan) -> Result<(), String> {

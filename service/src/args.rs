@@ -20,6 +20,8 @@ Usage: runtally-service [OPTIONS]
   --health ADDRESS:PORT    answer /healthz and /readyz here as well, on connections of their own
   --configuration GUID     a hardware configuration to count; may be given several times
   --script GUID            a management script to count; may be given several times
+  --version-of GUID=N      the version of a configuration or script named here or on file, 1 to
+                           2147483647: a report on a lower internalVersion counts as pending
   --database FILE          keep the counts in this SQLite database, and begin with those in it
   --read-token-file FILE   tokens that may read, one per line
   --write-token-file FILE  tokens that may read and write, one per line
@@ -50,6 +52,7 @@ pub(crate) struct Args {
     pub(crate) health: Option<SocketAddr>,
     pub(crate) configurations: Vec<Uuid>,
     pub(crate) scripts: Vec<Uuid>,
+    pub(crate) versions: Vec<(Uuid, i32)>,
     pub(crate) database: Option<PathBuf>,
     pub(crate) read_token_file: Option<PathBuf>,
     pub(crate) write_token_file: Option<PathBuf>,
@@ -82,6 +85,7 @@ impl Ask {
             health: None,
             configurations: Vec::new(),
             scripts: Vec::new(),
+            versions: Vec::new(),
             database: None,
             read_token_file: None,
             write_token_file: None,
@@ -104,6 +108,7 @@ impl Ask {
                 Long("health") => args.health = Some(parser.value()?.parse()?),
                 Long("configuration") => args.configurations.push(parser.value()?.parse()?),
                 Long("script") => args.scripts.push(parser.value()?.parse()?),
+                Long("version-of") => args.versions.push(version(&parser.value()?)?),
                 Long("database") => args.database = Some(parser.value()?.into()),
                 Long("read-token-file") => args.read_token_file = Some(parser.value()?.into()),
                 Long("write-token-file") => args.write_token_file = Some(parser.value()?.into()),
@@ -133,6 +138,19 @@ impl Ask {
         }
         Ok(Self::Serve(Box::new(args)))
     }
+}
+
+/// A roll-out and its version.
+fn version(value: &OsStr) -> Result<(Uuid, i32), lexopt::Error> {
+    let given = value.to_str().and_then(|value| value.split_once('='));
+    let version = given.and_then(|(id, version)| {
+        let version = version.parse().ok().filter(|&version: &i32| version > 0)?;
+        Some((id.parse().ok()?, version))
+    });
+    version.ok_or_else(|| {
+        let value = value.to_string_lossy();
+        format!("--version-of {value}: expected GUID=N, with N from 1 to 2147483647").into()
+    })
 }
 
 /// A number of connections.

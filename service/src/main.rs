@@ -124,6 +124,17 @@ fn open(args: &Args, log: &Log) -> Result<Option<Database>, Box<dyn Error>> {
     if let Some(database) = &mut database {
         database.insert(&new)?;
     }
+    for &(id, version) in &args.versions {
+        let changed = store.set_version(id, version);
+        if changed.is_empty() {
+            return Err(
+                format!("--version-of {id}={version}: no such configuration or script").into()
+            );
+        }
+        if let Some(database) = &mut database {
+            database.write_versions(&changed)?;
+        }
+    }
     Ok(database)
 }
 

@@ -59,6 +59,10 @@ pub trait Rollouts: Send + Sync + 'static {
     /// A sentence, if there is no room for another.
     fn insert(&mut self, rollout: RolloutId) -> Result<bool, String>;
 
+    /// Sets the version of the configuration or script of this id, or of both; gives what is kept
+    /// of each beside the rows.
+    fn set_version(&mut self, id: Uuid, version: i32) -> Vec<(RolloutId, RolloutRow)>;
+
     /// Makes a change.
     ///
     /// # Errors
@@ -122,6 +126,17 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         Self::insert(self, rollout).map_err(|error| error.to_string())
     }
 
+    fn set_version(&mut self, id: Uuid, version: i32) -> Vec<(RolloutId, RolloutRow)> {
+        let both = [RolloutId::configuration(id), RolloutId::script(id)];
+        let known = both.into_iter().filter(|id| Self::set_version(self, *id, version));
+        let known: Vec<_> = known.collect();
+        let row = |id| {
+            let is_declared = self.get(id).is_some_and(|it| it.is_declared());
+            (id, RolloutRow { is_declared, version })
+        };
+        known.into_iter().map(row).collect()
+    }
+
     fn commit(&mut self, plan: &Plan) -> Result<(), String> {
         let mut change = StoreChange::new(plan.rollout, plan.change.clone());
         change.creates = plan.creates;
@@ -180,7 +195,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
             Written::Rollout(row) => {
                 Self::insert(self, rollout).map_err(|error| error.to_string())?;
                 self.restore_declared(rollout, row.is_declared);
-                self.set_version(rollout, row.version);
+                Self::set_version(self, rollout, row.version);
             }
             Written::Entry(entry) => {
                 if let Some(tally) = self.tally_mut(rollout) {

@@ -119,6 +119,8 @@ fn what_it_does_not_understand_is_named() {
         (&["--configuration", "1"], "\"1\""),
         (&["--origin", "counts"], "scheme and host"),
         (&["--configuration"], "--configuration"),
+        (&["--version-of", "x=1"], "expected GUID=N"),
+        (&["--version-of", "4a1e0c52-6f0b-4d6e-8f43-0f1d4c7b9a10=0"], "from 1 to 2147483647"),
         (&["--ahead", "-1"], "hours"),
         (&["--gate", "101"], "from 0.01 to 100"),
         (&["--gate-minimum", "3"], "--gate only"),

@@ -761,3 +761,30 @@ fn a_disk_that_hangs_is_told_and_reading_goes_on() {
     assert_eq!(service.stop("-TERM").0, Some(0));
     let _ = strace.wait();
 }
+
+#[test]
+fn a_report_on_a_lower_version_is_pending_and_the_version_outlives_a_restart() {
+    let place = Place::new("version");
+    let of = format!("/deviceManagement/hardwareConfigurations/{CONFIGURATION}");
+    let report = |device: u8, version: u8| {
+        json!({
+            "id": format!("00000000-0000-0000-0000-0000000000{device:02}"),
+            "configurationState": "success",
+            "internalVersion": version,
+            "lastStateUpdateDateTime": "2026-11-21T09:30:00Z",
+        })
+    };
+    let version = format!("{CONFIGURATION}=2");
+    let service =
+        Service::start(&place, &["--configuration", CONFIGURATION, "--version-of", &version]);
+    let path = format!("{of}/deviceRunStates");
+    assert_eq!(service.ask("POST", &path, &report(1, 1)).status, 201);
+    assert_eq!(service.stop("-KILL").0, None);
+
+    let service = Service::start(&place, &[]);
+    assert_eq!(service.ask("POST", &path, &report(2, 1)).status, 201);
+    assert_eq!(service.ask("POST", &path, &report(3, 2)).status, 201);
+    let summary = service.get(&format!("{of}/runSummary"));
+    assert_eq!(summary["pendingDeviceCount"], 2);
+    assert_eq!(summary["successfulDeviceCount"], 1);
+}

@@ -218,11 +218,24 @@ impl Database {
     ///
     /// What `SQLite` says.
     pub fn insert(&mut self, rollouts: &[RolloutId]) -> Result<(), DatabaseError> {
-        let inserted = self.write(|tables| {
+        let rows: Vec<_> = rollouts.iter().map(|&id| (id, RolloutRow::default())).collect();
+        self.write_versions(&rows)
+    }
+
+    /// Writes whether the summaries of roll-outs were created, and their versions.
+    ///
+    /// # Errors
+    ///
+    /// What `SQLite` says.
+    pub fn write_versions(
+        &mut self,
+        rollouts: &[(RolloutId, RolloutRow)],
+    ) -> Result<(), DatabaseError> {
+        let written = self.write(|tables| {
             let mut rollouts = rollouts.iter();
-            rollouts.try_for_each(|id| tables.write(*id, &Written::Rollout(RolloutRow::default())))
+            rollouts.try_for_each(|(id, row)| tables.write(*id, &Written::Rollout(*row)))
         });
-        inserted.map_err(|error| match error {
+        written.map_err(|error| match error {
             WriteError::Sql(error) => error.into(),
             WriteError::Replaced(error) => DatabaseError::File(error),
         })
