@@ -8,7 +8,7 @@ mod workload;
 use std::hint::black_box;
 
 use runtally::graph::{DeviceState, RunSummary, Upn};
-use runtally::{RowId, Tally};
+use runtally::{DeviceHandle, Tally};
 use uuid::Uuid;
 use workload::{Draw, Workload};
 
@@ -43,7 +43,7 @@ fn apply(times: usize, draw: Draw, by_handle: bool) {
     for report in workload.first() {
         let _ = tally.apply(&workload.fleet.event(report)).expect("there is room");
     }
-    let events: Vec<(RowId, _)> = workload
+    let events: Vec<(DeviceHandle, _)> = workload
         .next(MOST)
         .into_iter()
         .map(|report| workload.fleet.event(report))

@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use runtally::graph::{DeviceState, RunSummary, Upn};
-use runtally::{RowId, Tally};
+use runtally::{DeviceHandle, Tally};
 use uuid::Uuid;
 use workload::{Draw, Workload};
 
@@ -53,7 +53,7 @@ fn apply(criterion: &mut Criterion) {
     let mut workload = Workload::new(DEVICES, Draw::Uniform);
     let mut tally = filled(&workload);
     // As many rows as devices, in the order in which they came.
-    let rows: Vec<RowId> = workload
+    let rows: Vec<DeviceHandle> = workload
         .fleet
         .devices
         .iter()

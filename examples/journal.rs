@@ -3,19 +3,22 @@
 //! Devices report in no order, each report news. Beside the journal, the same rows in
 //! `sequential-storage`'s map, which finds out from flash alone which of them still count.
 
+#[allow(unreachable_pub)]
 mod flash;
 
 use core::hash::Hash;
 use std::io::Write;
 
 use embassy_futures::block_on;
-use flash::Flash;
 use runtally::graph::Upn;
-use runtally::journal::{Journal, Key};
-use runtally::{DateTime, Event, RunState, Tally};
+use runtally::journal::{Journal, Memory};
+use runtally::{Change, DateTime, Event, Key, RunState, Tally};
 use sequential_storage::cache::Cache;
 use sequential_storage::map::{MapConfig, MapStorage};
 use uuid::Uuid;
+
+/// Pages of 4 KiB, words of 4 bytes.
+type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
 
 const EVENTS: i64 = 20_000;
 
@@ -60,15 +63,16 @@ where
 {
     let mut tally = Box::new(Tally::<D, U, DEVICES, USERS>::new());
     let mut rng = fastrand::Rng::with_seed(1);
-    let mut flash = Flash::<PAGES>::new();
-    let (mut journal, _) =
-        block_on(Journal::open(&mut flash, Flash::<PAGES>::RANGE, &mut tally)).expect("erased");
+    let mut flash = Flash::new(PAGES);
+    let range = flash.range();
+    let mut memory = Box::new(Memory::new());
+    let opened = Journal::open(&mut flash, range, &mut tally, &mut memory);
+    let (mut journal, _) = block_on(opened).expect("erased");
     let mut len = 0;
     for tick in 0..EVENTS {
         if tick == EVENTS / 2 {
             // From here on every device is known.
-            let flash = journal.flash();
-            (flash.written, flash.read, flash.erases) = (0, 0, [0; PAGES]);
+            forget(journal.flash());
         }
         let number = if tick < 512 { tick.cast_unsigned() as u16 } else { rng.u16(..512) };
         let event = Event {
@@ -79,7 +83,7 @@ where
         };
         let before = journal.flash().written;
         let erases: u32 = journal.flash().erases.iter().sum();
-        match block_on(journal.apply(&mut tally, &event)) {
+        match block_on(journal.commit(&Change::Event(event))) {
             Ok(_) => {}
             Err(error) => return writeln!(out, "{name:<34}{PAGES:>7}  {error}"),
         }
@@ -90,38 +94,42 @@ where
     report(out, name, len, &flash)
 }
 
+fn forget(flash: &mut Flash) {
+    (flash.written, flash.read) = (0, 0);
+    flash.erases.fill(0);
+}
+
 /// The least that a map must hold: the state, the time and the user of each device.
 fn map<const PAGES: usize>(out: &mut impl Write) -> std::io::Result<()> {
     let mut rng = fastrand::Rng::with_seed(1);
-    let mut flash = Flash::<PAGES>::new();
-    let config = MapConfig::new(Flash::<PAGES>::RANGE);
+    let mut flash = Flash::new(PAGES);
+    let config = MapConfig::new(flash.range());
     let mut map = MapStorage::<u16, _, _>::new(&mut flash, config, Cache::new_uncached());
-    let mut buffer = [0; 64];
+    // Aligned, as the flash wants it.
+    let mut buffer = Aligned([0; 64]);
     for tick in 0..EVENTS {
         if tick == EVENTS / 2 {
-            let flash = map.flash();
-            (flash.written, flash.read, flash.erases) = (0, 0, [0; PAGES]);
+            forget(map.flash());
         }
         let number = if tick < 512 { tick.cast_unsigned() as u16 } else { rng.u16(..512) };
         let mut row = [0; 12];
         row[..8].copy_from_slice(&tick.to_le_bytes());
-        block_on(map.store_item(&mut buffer, &number, &row.as_slice())).expect("room");
+        block_on(map.store_item(&mut buffer.0, &number, &row.as_slice())).expect("room");
     }
     report(out, "512 rows in a map", 24, &flash)
 }
 
-fn report<const PAGES: usize>(
-    out: &mut impl Write,
-    name: &str,
-    len: u64,
-    flash: &Flash<PAGES>,
-) -> std::io::Result<()> {
+#[repr(align(4))]
+struct Aligned([u8; 64]);
+
+fn report(out: &mut impl Write, name: &str, len: u64, flash: &Flash) -> std::io::Result<()> {
     let events = EVENTS as u64 / 2;
     let erases: u32 = flash.erases.iter().sum();
     let (least, most) = (flash.erases.iter().min(), flash.erases.iter().max());
     writeln!(
         out,
-        "{name:<34}{PAGES:>7}{len:>10}{:>12}{:>12}{:>10}{:>16}",
+        "{name:<34}{:>7}{len:>10}{:>12}{:>12}{:>10}{:>16}",
+        flash.erases.len(),
         flash.written / events,
         flash.read / events,
         events / u64::from(erases.max(1)),

@@ -1,20 +1,27 @@
 //! Counts a roll-out: device states in, the run summary out.
 //!
 //! ```text
-//! cargo run --release --example rollout                     # the bundled trace
-//! cargo run --release --example rollout -- --users FILE     # a file of your own
+//! cargo run --release --example rollout                          # the bundled trace
+//! cargo run --release --example rollout -- --users FILE ...      # files of your own
+//! cargo run --release --example rollout -- --overdue 3d --gate failed=5%,min=50 FILE
 //! cargo run --release --example rollout -- --help
 //! ```
 //!
-//! The way of the data: line, event, tally, summary, line. `take` holds the two calls that matter;
-//! all else here is reading and printing.
+//! The way of the data: document, event, tally, summary, line. `take` holds the two calls that
+//! matter; all else here is reading and printing.
 
 #[path = "rollout/args.rs"]
 mod args;
 #[path = "rollout/chart.rs"]
 mod chart;
-#[path = "rollout/lines.rs"]
-mod lines;
+#[path = "rollout/documents.rs"]
+mod documents;
+#[path = "rollout/input.rs"]
+mod input;
+#[path = "rollout/json.rs"]
+mod json;
+#[path = "rollout/outcome.rs"]
+mod outcome;
 
 use std::error::Error;
 use std::io::{self, BufReader, BufWriter, ErrorKind, IsTerminal, Write};
@@ -24,13 +31,13 @@ use std::time::Instant;
 use std::{env, fmt};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use runtally::graph::{DeviceState, RunSummary, Upn, UserState, summary_id, user_state_id};
-use runtally::{Outcome, Tally};
+use runtally::graph::{self, DeviceState, Upn, UserState, user_state_id};
+use runtally::{Change, Effect, Refusal, Tally, Verdict};
 use uuid::{Uuid, uuid};
 
-use args::Args;
-use chart::Chart;
-use lines::Lines;
+use args::{Args, Source};
+use documents::{Document, Documents, Pages, Place};
+use outcome::Outcome;
 
 /// Room for 65 534 devices and 16 384 users.
 type Fleet = Tally<Uuid, Upn, 65_534, 16_384>;
@@ -42,7 +49,7 @@ static FLEET: Mutex<Fleet> = Mutex::new(Tally::new());
 /// UUIDs below it that requests are answered with.
 const CONFIGURATION: Uuid = uuid!("1f0a2c6e-5b7d-4e3a-9c48-d2b6f0e17a95");
 
-/// How many lines came to what.
+/// How many documents came to what.
 #[derive(Default)]
 struct Figures {
     applied: u64,
@@ -53,7 +60,8 @@ struct Figures {
 
 fn main() -> ExitCode {
     match run() {
-        Ok(Figures { refused: 0, .. }) => ExitCode::SUCCESS,
+        Ok((_, Some(Verdict::Reached))) => ExitCode::from(3),
+        Ok((Figures { refused: 0, .. }, _)) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             say(format_args!("rollout: {error}"));
@@ -62,19 +70,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<Figures, Box<dyn Error>> {
-    let Some(args) = Args::from_env()? else {
+fn run() -> Result<(Figures, Option<Verdict>), Box<dyn Error>> {
+    let args = Args::from_env().map_err(|error| format!("{error}; --help lists the options"))?;
+    let Some(args) = args else {
         print(|out| writeln!(out, "{}", args::HELP))?;
-        return Ok(Figures::default());
+        return Ok((Figures::default(), None));
     };
     let mut fleet = FLEET.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(at) = args.run_from {
+        // Before or after the events, or between them: it comes to the same.
+        let _ = fleet.commit(&Change::RunFrom(at))?;
+    }
     let start = Instant::now();
-    let figures =
-        read(&args, &mut fleet).map_err(|error| format!("cannot read {}: {error}", args.source))?;
+    let figures = read_all(&args, &mut fleet)?;
     let elapsed = start.elapsed();
 
+    let outcome = Outcome::of(&fleet, &args)?;
     print(|out| {
-        write_summary(&fleet, out)?;
+        outcome.write(out)?;
         if args.users {
             write_users(&fleet, out)?;
         }
@@ -85,58 +98,99 @@ fn run() -> Result<Figures, Box<dyn Error>> {
     })?;
     if !args.quiet {
         let colour = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
-        let per_second = u128::from(figures.lines()) * 1_000_000_000 / elapsed.as_nanos().max(1);
-        say(format_args!(
-            "\n{}\n{}\n{figures}; {} lines/s",
-            Chart { title: "devices", counts: fleet.summary().devices, colour },
-            Chart { title: "users", counts: fleet.summary().users, colour },
-            HumanCount(per_second.try_into().unwrap_or(u64::MAX)),
-        ));
+        let per_second = u128::from(figures.total()) * 1_000_000_000 / elapsed.as_nanos().max(1);
+        let per_second = HumanCount(per_second.try_into().unwrap_or(u64::MAX));
+        say(format_args!("\n{}{figures}; {per_second} reports/s", outcome.picture(colour)));
+    }
+    Ok((figures, outcome.verdict()))
+}
+
+/// Takes every document of every source.
+fn read_all(args: &Args, fleet: &mut Fleet) -> Result<Figures, Box<dyn Error>> {
+    let mut figures = Figures::default();
+    let mut pages = Pages::default();
+    for source in &args.sources {
+        read(source, args.quiet, fleet, &mut figures, &mut pages)
+            .map_err(|error| format!("cannot read {source}: {error}"))?;
+    }
+    if let Some(link) = pages.missing() {
+        say(format_args!("rollout: the list goes on, and its last page was not given: {link}"));
     }
     Ok(figures)
 }
 
-/// Takes every line of the source; a line that is refused is reported, and changes nothing.
-fn read(args: &Args, fleet: &mut Fleet) -> io::Result<Figures> {
-    let (input, length) = args.source.open()?;
-    let progress = progress(length, args.quiet);
-    let mut lines = Lines::new(BufReader::with_capacity(1 << 18, progress.wrap_read(input)));
-    let mut figures = Figures::default();
-    while let Some(line) = lines.next()? {
-        let taken = match line.text {
-            Ok(text) if lines::is_blank(text) => continue,
-            Ok(text) => take(text, fleet),
-            Err(too_long) => Err(too_long.into()),
+/// Takes every document of a source; one that is refused is reported, and changes nothing.
+fn read(
+    source: &Source,
+    quiet: bool,
+    fleet: &mut Fleet,
+    figures: &mut Figures,
+    pages: &mut Pages,
+) -> io::Result<()> {
+    let (input, length) = source.open()?;
+    let progress = progress(length, quiet);
+    let input = BufReader::with_capacity(1 << 18, progress.wrap_read(input));
+    let mut documents = Documents::new(input)?;
+    while let Some(Document { place, text }) = documents.next()? {
+        let taken = match text {
+            Ok(text) if documents::is_blank(text) => continue,
+            Ok(text) => take(text, fleet).map_err(|error| error.locate(place, text)),
+            Err(fault) => Err((place.line, fault.to_string())),
         };
         match taken {
-            Ok(Outcome::Applied { .. }) => figures.applied += 1,
-            Ok(Outcome::Duplicate) => figures.duplicate += 1,
-            Ok(Outcome::Stale) => figures.stale += 1,
-            Err(reason) => {
+            Ok(Effect::Duplicate) => figures.duplicate += 1,
+            Ok(Effect::Stale) => figures.stale += 1,
+            Ok(_) => figures.applied += 1,
+            Err((line, reason)) => {
                 figures.refused += 1;
-                progress.suspend(|| say(format_args!("{}:{}: {reason}", args.source, line.number)));
+                let element = match place.element {
+                    Some((number, _)) => format!("element {number}: "),
+                    None => String::new(),
+                };
+                progress.suspend(|| say(format_args!("{source}:{line}: {element}{reason}")));
             }
         }
     }
+    pages.add(documents.pages);
     progress.finish_and_clear();
-    Ok(figures)
+    Ok(())
 }
 
-/// One line: a device state is read, and its event applied.
-fn take(line: &[u8], fleet: &mut Fleet) -> Result<Outcome, Box<dyn Error>> {
-    let event = DeviceState::decode(line)?.event();
+/// One document: a device state is read, and its event applied.
+fn take(document: &[u8], fleet: &mut Fleet) -> Result<Effect, Refused> {
+    let event = DeviceState::decode(document)?.event();
     Ok(fleet.apply(&event)?)
 }
 
-/// The summary, in the envelope that `GET …/runSummary` answers with.
-fn write_summary(fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
-    let id = Some(summary_id(&CONFIGURATION));
-    let summary = RunSummary { id, summary: *fleet.summary() };
-    let mut json = [0; RunSummary::MAX_JSON];
-    let length = summary.encode(&mut json).map_err(io::Error::other)?;
-    out.write_all(b"{\"value\":")?;
-    out.write_all(&json[..length])?;
-    out.write_all(b"}\n")
+/// Why a document was not taken.
+enum Refused {
+    ByReader(graph::Error),
+    ByTally(Refusal),
+}
+
+impl Refused {
+    /// The line and the reason, with the byte where a reader of the file finds it.
+    fn locate(self, place: Place, document: &[u8]) -> (u64, String) {
+        match self {
+            Self::ByReader(error) => {
+                let (line, at) = place.of(document, error.at);
+                (line, graph::Error { at, ..error }.to_string())
+            }
+            Self::ByTally(refusal) => (place.line, refusal.to_string()),
+        }
+    }
+}
+
+impl From<graph::Error> for Refused {
+    fn from(error: graph::Error) -> Self {
+        Self::ByReader(error)
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::ByTally(refusal)
+    }
 }
 
 /// One user state per line.
@@ -156,13 +210,14 @@ fn write_users(fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// One device state per line.
+/// One device state per line, with the state that it counts in.
 fn write_devices(fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
     let mut events: Vec<_> = fleet.devices().collect();
     events.sort_unstable_by_key(|event| event.device);
     let mut json = [0; DeviceState::MAX_ROW_JSON];
     for event in events {
-        let state = DeviceState::row(*event.device, event.user, event.state, event.at);
+        let counted = fleet.counted(&event);
+        let state = DeviceState::row(*event.device, event.user, counted, event.at);
         let length = state.encode(&mut json).map_err(io::Error::other)?;
         out.write_all(&json[..length])?;
         out.write_all(b"\n")?;
@@ -198,7 +253,7 @@ fn progress(length: Option<u64>, quiet: bool) -> ProgressBar {
 }
 
 impl Figures {
-    fn lines(&self) -> u64 {
+    fn total(&self) -> u64 {
         self.applied + self.duplicate + self.stale + self.refused
     }
 }
@@ -207,8 +262,8 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} lines: {} applied, {} duplicate, {} stale, {} refused",
-            HumanCount(self.lines()),
+            "{} reports: {} applied, {} duplicate, {} stale, {} refused",
+            HumanCount(self.total()),
             HumanCount(self.applied),
             HumanCount(self.duplicate),
             HumanCount(self.stale),

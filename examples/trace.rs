@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo run --release --example trace > examples/data/rollout.jsonl
+//! cargo run --release --example trace -- --devices 100 --users 30 > examples/data/small.jsonl
 //! cargo run --release --example trace -- --devices 65534 --users 16384 --lines 5000000 > big.jsonl
 //! ```
 //!
@@ -29,7 +30,8 @@ Usage: trace [OPTIONS]
 
   --devices N  devices taking part, 1 to 65534 (default 2000)
   --users N    people among them, 1 to 16384 (default 600)
-  --days N     how long the rings are rolled out, 1 to 365; what arrives later is left out (default 14)
+  --days N     how long the rings are rolled out, 1 to 365 (default 14); what arrives later is left
+               out
   --lines N    write exactly N lines instead, however many days that takes
   --seed N     another roll-out for every number (default 1)
   --help       this text";

@@ -21,6 +21,8 @@ use crate::{Overflow, RunState};
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(into = "Named", try_from = "Named"))]
 pub struct Counts([u32; 6]);
 
 impl Counts {
@@ -77,9 +79,9 @@ impl Counts {
     /// assert_eq!(counts.iter().filter(|&(_, count)| count > 0).count(), 1);
     /// # Ok::<(), runtally::OutOfRange>(())
     /// ```
-    pub fn iter(&self) -> impl Iterator<Item = (RunState, u32)> + use<> {
-        let counts = *self;
-        RunState::ALL.into_iter().map(move |state| (state, counts[state]))
+    #[must_use]
+    pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
+        self.into_iter()
     }
 
     /// Counter by counter, the sum.
@@ -151,7 +153,7 @@ impl Counts {
     pub(crate) fn check_shift(
         &self,
         (before, after): (Option<RunState>, Option<RunState>),
-        of: Of,
+        of: Counted,
     ) -> Result<(), Overflow> {
         match after {
             Some(state) if refuses(self[state], before, after) => {
@@ -164,7 +166,7 @@ impl Counts {
     /// # Errors
     ///
     /// If a counter is past the limit.
-    pub(crate) fn check(&self, of: Of) -> Result<(), Overflow> {
+    pub(crate) fn check(&self, of: Counted) -> Result<(), Overflow> {
         match RunState::ALL.into_iter().find(|&state| self[state] > Self::MAX) {
             Some(state) => Err(Overflow(Counter { of, state })),
             None => Ok(()),
@@ -207,6 +209,87 @@ impl Index<RunState> for Counts {
     }
 }
 
+/// The counts in the order of the states' numbers.
+///
+/// ```
+/// use runtally::{Counts, RunState};
+/// assert_eq!(Counts::try_from([0, 5, 1, 0, 0, 0])?[RunState::Success], 5);
+/// assert!(Counts::try_from([u32::MAX; 6]).is_err());
+/// # Ok::<(), runtally::OutOfRange>(())
+/// ```
+impl TryFrom<[u32; 6]> for Counts {
+    type Error = OutOfRange;
+
+    /// # Errors
+    ///
+    /// [`OutOfRange`], naming the first counter above [`Counts::MAX`].
+    fn try_from(counts: [u32; 6]) -> Result<Self, OutOfRange> {
+        let counts = Self(counts);
+        match RunState::ALL.into_iter().find(|&state| counts[state] > Self::MAX) {
+            Some(state) => Err(OutOfRange { state }),
+            None => Ok(counts),
+        }
+    }
+}
+
+/// The counts in the order of the states' numbers.
+impl From<Counts> for [u32; 6] {
+    fn from(counts: Counts) -> Self {
+        counts.0
+    }
+}
+
+/// Each state with its count, in the order of the states' numbers.
+impl IntoIterator for &Counts {
+    type Item = (RunState, u32);
+    type IntoIter =
+        core::iter::Zip<core::array::IntoIter<RunState, 6>, core::array::IntoIter<u32, 6>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        RunState::ALL.into_iter().zip(self.0)
+    }
+}
+
+impl IntoIterator for Counts {
+    type Item = (RunState, u32);
+    type IntoIter = <&'static Self as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        (&self).into_iter()
+    }
+}
+
+/// [`Counts`] as serde has them: a counter by the [name](RunState::name) of each state.
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "Counts", rename_all = "camelCase")]
+struct Named {
+    unknown: u32,
+    success: u32,
+    fail: u32,
+    script_error: u32,
+    pending: u32,
+    not_applicable: u32,
+}
+
+#[cfg(feature = "serde")]
+impl From<Counts> for Named {
+    fn from(counts: Counts) -> Self {
+        let Counts([unknown, success, fail, script_error, pending, not_applicable]) = counts;
+        Self { unknown, success, fail, script_error, pending, not_applicable }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Named> for Counts {
+    type Error = OutOfRange;
+
+    fn try_from(named: Named) -> Result<Self, OutOfRange> {
+        let Named { unknown, success, fail, script_error, pending, not_applicable } = named;
+        [unknown, success, fail, script_error, pending, not_applicable].try_into()
+    }
+}
+
 impl fmt::Debug for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter().map(|(state, count)| (state.name(), count))).finish()
@@ -229,7 +312,7 @@ pub struct OutOfRange {
 
 impl OutOfRange {
     /// The same, of a summary's counter.
-    pub(crate) const fn of(self, of: Of) -> Overflow {
+    pub(crate) const fn of(self, of: Counted) -> Overflow {
         Overflow(Counter { of, state: self.state })
     }
 }
@@ -250,12 +333,14 @@ impl core::error::Error for OutOfRange {}
 /// What a counter counts.
 ///
 /// ```
-/// use runtally::{Counter, Of, RunState};
-/// assert_eq!(Counter { of: Of::Users, state: RunState::Fail }.name(), "failedUserCount");
+/// use runtally::{Counter, Counted, RunState};
+/// assert_eq!(Counter { of: Counted::Users, state: RunState::Fail }.name(), "failedUserCount");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Of {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub enum Counted {
     /// Devices: the wire's `…DeviceCount`.
     Devices,
     /// Users: the wire's `…UserCount`.
@@ -265,15 +350,16 @@ pub enum Of {
 /// One of the twelve counters of a summary; displays as its property's name on the wire.
 ///
 /// ```
-/// use runtally::{Counter, Of, RunState};
-/// let counter = Counter { of: Of::Devices, state: RunState::ScriptError };
+/// use runtally::{Counter, Counted, RunState};
+/// let counter = Counter { of: Counted::Devices, state: RunState::ScriptError };
 /// assert_eq!(counter.to_string(), "errorDeviceCount");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counter {
     /// What it counts.
-    pub of: Of,
+    pub of: Counted,
     /// In which run state.
     pub state: RunState,
 }
@@ -282,25 +368,25 @@ impl Counter {
     /// The property's name in `hardwareConfigurationRunSummary`.
     ///
     /// ```
-    /// use runtally::{Counter, Of, RunState};
-    /// let counter = Counter { of: Of::Devices, state: RunState::Success };
+    /// use runtally::{Counter, Counted, RunState};
+    /// let counter = Counter { of: Counted::Devices, state: RunState::Success };
     /// assert_eq!(counter.name(), "successfulDeviceCount");
     /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match (self.of, self.state) {
-            (Of::Devices, RunState::Unknown) => "unknownDeviceCount",
-            (Of::Devices, RunState::Success) => "successfulDeviceCount",
-            (Of::Devices, RunState::Fail) => "failedDeviceCount",
-            (Of::Devices, RunState::ScriptError) => "errorDeviceCount",
-            (Of::Devices, RunState::Pending) => "pendingDeviceCount",
-            (Of::Devices, RunState::NotApplicable) => "notApplicableDeviceCount",
-            (Of::Users, RunState::Unknown) => "unknownUserCount",
-            (Of::Users, RunState::Success) => "successfulUserCount",
-            (Of::Users, RunState::Fail) => "failedUserCount",
-            (Of::Users, RunState::ScriptError) => "errorUserCount",
-            (Of::Users, RunState::Pending) => "pendingUserCount",
-            (Of::Users, RunState::NotApplicable) => "notApplicableUserCount",
+            (Counted::Devices, RunState::Unknown) => "unknownDeviceCount",
+            (Counted::Devices, RunState::Success) => "successfulDeviceCount",
+            (Counted::Devices, RunState::Fail) => "failedDeviceCount",
+            (Counted::Devices, RunState::ScriptError) => "errorDeviceCount",
+            (Counted::Devices, RunState::Pending) => "pendingDeviceCount",
+            (Counted::Devices, RunState::NotApplicable) => "notApplicableDeviceCount",
+            (Counted::Users, RunState::Unknown) => "unknownUserCount",
+            (Counted::Users, RunState::Success) => "successfulUserCount",
+            (Counted::Users, RunState::Fail) => "failedUserCount",
+            (Counted::Users, RunState::ScriptError) => "errorUserCount",
+            (Counted::Users, RunState::Pending) => "pendingUserCount",
+            (Counted::Users, RunState::NotApplicable) => "notApplicableUserCount",
         }
     }
 }

@@ -6,46 +6,65 @@
 //! any moment.
 //!
 //! ```
-//! use runtally::{Event, RunState, Tally};
+//! use runtally::{Effect, Event, RunState, Tally};
 //!
 //! // A static one lies in .bss: an empty tally is all zero bytes.
 //! let mut tally: Tally<u16, u16, 512, 64> = Tally::new();
 //!
 //! let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30:00Z".parse()? };
-//! tally.apply(&event)?;
-//! tally.apply(&Event { state: RunState::Success, at: "2026-11-21T09:45:00Z".parse()?, ..event })?;
+//! assert_eq!(tally.apply(&event)?, Effect::Applied { before: None });
+//! let later = Event { state: RunState::Success, at: "2026-11-21T09:45:00Z".parse()?, ..event };
+//! assert_eq!(tally.apply(&later)?, Effect::Applied { before: Some(RunState::Fail) });
+//! assert_eq!(tally.apply(&event)?, Effect::Stale);
 //!
 //! assert_eq!(tally.summary().devices[RunState::Fail], 0);
 //! assert_eq!(tally.summary().devices[RunState::Success], 1);
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
-//! # The way of the data
+//! # How it fits together
 //!
-//! Bytes become an event, the event goes into a tally, the tally has a summary, the summary becomes
-//! bytes:
+//! Reports take the straight line, in constant time. Everything else that may happen to a tally, a
+//! removal or a declaration for instance, is a [`Change`]: checked, made durable, committed.
 //!
 //! ```text
-//!  bytes ──────> Event ──────> Tally ──────> Summary ──────> bytes
-//!        decode        apply         summary         encode
-//!        graph                                       graph
+//!  bytes ─ decode ─> Event ─ apply ─> Tally ─ summary ─> Summary ─ encode ─> bytes
+//!          graph                                                  graph
+//!
+//!  Change ─ check ─> Effect or Refusal, then commit
+//!    └──── entries_after ─> Entry ─> flash (journal), a database, a snapshot
+//!
+//!  request ─ answer(&Store) ─> Reply { response, change }      reads take &self
 //! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | the root | [`Tally`], its changes and rows, and the values they are made of |
+//! | [`snapshot`] | everything a tally holds as a stream of bytes |
+//! | `graph` | the resources of Microsoft Graph, read strictly |
+//! | `store` | configurations and scripts by id |
+//! | `http` | requests to replies |
+//! | `journal` | a write-ahead log on NOR flash |
+//! | `strategies` | events, changes and documents for property tests and fuzzing |
 //!
 //! # Value, type, feature
 //!
 //! | what you choose | where |
 //! |---|---|
 //! | room for devices and users, what names them | the type: `Tally<D, U, DEVICES, USERS>` |
-//! | tokens, origin, envelope of the answers | a value: [`graph::request::Settings`] |
+//! | tokens, clock, origin, envelope of the answers | a value: `http::Settings` |
 //! | the seed of the hash | a value: [`Tally::reseed`] |
-//! | JSON and requests, a record on flash, logging, test strategies | the features `graph`, `journal`, `defmt`, `proptest`, `arbitrary` |
+//! | JSON and requests, a log on flash, logging, test strategies | the features `graph`, `journal`, `defmt`, `proptest`, `arbitrary` |
 //!
 //! # Errors
 //!
 //! A call that fails has changed nothing, and its error is a sentence that names the counter or
-//! property, the value and the limit: [`Refusal`], [`graph::Error`], [`DateTimeError`]. Nothing
-//! here panics, allocates, recurses or is `unsafe`.
+//! property, the value and the limit: [`Refusal`], [`DateTimeError`], `graph::Error`. Nothing here
+//! allocates, recurses or is `unsafe`. The state machine cannot panic; what is linked with JSON is
+//! two bounds checks of `serde-json-core`, which the firmware's link proof names.
 #![no_std]
+// No example warns where it is copied to.
+#![doc(test(attr(deny(unused_must_use))))]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // A library linked into firmware has no panicking path; tests may unwrap.
@@ -61,7 +80,8 @@
     )
 )]
 
-#[cfg(any(test, feature = "std"))]
+// Strategies make texts and lists of any length.
+#[cfg(any(test, feature = "arbitrary", feature = "proptest"))]
 extern crate std;
 
 /// The README's examples, run as tests.
@@ -69,14 +89,27 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// The crate whose types name texts here, such as `graph::Name`.
+pub use heapless;
+/// The crate whose `Uuid` names devices on Graph's wire.
+#[cfg(feature = "graph")]
+pub use uuid;
+
+mod codec;
 mod counts;
 mod event;
+mod gate;
 #[cfg(feature = "graph")]
 pub mod graph;
+#[cfg(feature = "graph")]
+pub mod http;
 #[cfg(feature = "journal")]
 pub mod journal;
 mod sentence;
+pub mod snapshot;
 mod state;
+#[cfg(feature = "graph")]
+pub mod store;
 #[cfg(any(feature = "arbitrary", feature = "proptest"))]
 pub mod strategies;
 mod summary;
@@ -84,10 +117,14 @@ mod table;
 mod tally;
 mod time;
 
-pub use counts::{Counter, Counts, Of, OutOfRange};
-pub use event::Event;
+pub use codec::Key;
+pub use counts::{Counted, Counter, Counts, OutOfRange};
+pub use event::{Event, EventOrder};
+pub use gate::{Gate, RunStates, Verdict};
 pub use state::{ParseRunStateError, RunState};
 pub use summary::{Overflow, Summary};
-pub use table::RowId;
-pub use tally::{Outcome, Refusal, Tally, UserRow, Violation};
+pub use tally::{
+    Change, DeviceHandle, Effect, Entry, Kept, Refusal, Tally, Totals, UserHandle, UserRow,
+    Violation,
+};
 pub use time::{DateTime, DateTimeError};

@@ -7,11 +7,51 @@ use core::fmt::{self, Write};
 
 /// Writes a template with a text, a character or a whole number in the place of each `{}`.
 macro_rules! sentence {
+    ($f:expr, $template:literal, $part:expr $(,)?) => {
+        $crate::sentence::One::write($part, $f, $template)
+    };
     ($f:expr, $template:literal $(, $part:expr)* $(,)?) => {
         $crate::sentence::write($f, $template, &[$($crate::sentence::Part::from($part)),*])
     };
 }
 pub(crate) use sentence;
+
+/// What may be the only part of a sentence: most have one, so each kind has its own short call.
+pub(crate) trait One {
+    fn write(self, f: &mut fmt::Formatter<'_>, template: &str) -> fmt::Result;
+}
+
+impl One for &str {
+    #[inline(never)]
+    fn write(self, f: &mut fmt::Formatter<'_>, template: &str) -> fmt::Result {
+        write(f, template, &[Part::Text(self)])
+    }
+}
+
+impl One for usize {
+    #[inline(never)]
+    fn write(self, f: &mut fmt::Formatter<'_>, template: &str) -> fmt::Result {
+        write(f, template, &[Part::Number(self)])
+    }
+}
+
+impl One for u32 {
+    fn write(self, f: &mut fmt::Formatter<'_>, template: &str) -> fmt::Result {
+        One::write(self as usize, f, template)
+    }
+}
+
+impl One for i32 {
+    fn write(self, f: &mut fmt::Formatter<'_>, template: &str) -> fmt::Result {
+        write(f, template, &[Part::from(self)])
+    }
+}
+
+impl One for char {
+    fn write(self, f: &mut fmt::Formatter<'_>, template: &str) -> fmt::Result {
+        write(f, template, &[Part::Char(self)])
+    }
+}
 
 /// What stands in the place of a `{}`.
 pub(crate) enum Part<'a> {

@@ -5,8 +5,9 @@ use core::str::FromStr;
 
 /// What a device last said of its run: one of the six members of Graph's `runState`.
 ///
-/// The discriminants are Graph's numbers, the [names](Self::name) Graph's names. A run state has no natural order, so the type has none; [`severity`](Self::severity) is the
-/// order in which one state wins over another.
+/// The discriminants are Graph's numbers, the [names](Self::name) Graph's names. The type is not
+/// ordered, because there are two orders: [`finality`](Self::finality) orders events of one
+/// instant, and [`severity`](Self::severity) rolls a user's devices up.
 ///
 /// Source: Microsoft Graph beta, `runState` enumeration.
 ///
@@ -54,6 +55,16 @@ impl RunState {
         Self::ScriptError,
         Self::Pending,
         Self::NotApplicable,
+    ];
+
+    /// All six by rising finality.
+    const BY_FINALITY: [Self; 6] = [
+        Self::Unknown,
+        Self::Pending,
+        Self::NotApplicable,
+        Self::Success,
+        Self::Fail,
+        Self::ScriptError,
     ];
 
     /// All six by rising severity.
@@ -113,10 +124,46 @@ impl RunState {
         }
     }
 
+    /// How far along the run is, 0 to 5: unknown, pending, not applicable, success, fail, script
+    /// error.
+    ///
+    /// Of two events of one device at the same instant, the more final one is recorded. Agents
+    /// stamp whole seconds, so a run that takes less than one reports `pending` and `success` at
+    /// the same instant.
+    ///
+    /// ```
+    /// use runtally::RunState;
+    /// assert!(RunState::Success.finality() > RunState::Pending.finality());
+    /// ```
+    #[must_use]
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "six finalities, six states")]
+    pub const fn finality(self) -> u8 {
+        // A table rather than a match, which compiles to an unpredictable jump.
+        const FINALITY: [u8; 6] = [0, 3, 4, 5, 1, 2];
+        FINALITY[self as usize]
+    }
+
+    /// The state with this finality, or `None` above 5.
+    ///
+    /// ```
+    /// use runtally::RunState;
+    /// assert_eq!(RunState::from_finality(1), Some(RunState::Pending));
+    /// assert_eq!(RunState::from_finality(6), None);
+    /// ```
+    #[must_use]
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "six states, checked")]
+    pub const fn from_finality(finality: u8) -> Option<Self> {
+        if finality > 5 {
+            return None;
+        }
+        Some(Self::BY_FINALITY[finality as usize])
+    }
+
     /// The state's rank, 0 to 5: not applicable, success, unknown, pending, fail, script error.
     ///
-    /// Of two events at the same instant the more severe one is recorded, and a user's run state
-    /// is the most severe among that user's devices.
+    /// A user's run state is the most severe among that user's devices.
     ///
     /// ```
     /// use runtally::RunState;
@@ -127,7 +174,7 @@ impl RunState {
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "six severities, six states")]
     pub const fn severity(self) -> u8 {
-        // A table and not a match, which compiles to a jump that no processor can foresee.
+        // A table for the same reason.
         const SEVERITY: [u8; 6] = [2, 1, 4, 5, 3, 0];
         SEVERITY[self as usize]
     }

@@ -227,22 +227,34 @@ fn a_row_shows_what_is_kept_of_a_device_and_nothing_else() {
     );
 }
 
-/// Each string property, its limit, and a document of its resource to put it into.
-const STRINGS: [(&str, usize, Echo, &str); 14] = [
-    ("upn", 127, device_state, DEVICE),
+/// Each string that is kept, its limit, and a document of its resource to put it into.
+const KEPT: [(&str, usize, Echo, &str); 6] = [
+    ("upn", 145, device_state, DEVICE),
+    ("upn", 145, user_state, USER),
+    ("userEmail", 127, user_state, USER_WITH_UPN),
+    ("userName", 127, user_state, USER_WITH_UPN),
+    ("userPrincipalName", 145, script_user_state, SCRIPT_USER),
+    ("unknown", usize::MAX, device_state, DEVICE),
+];
+/// Each string that is echoed only, likewise.
+const ECHOED: [(&str, usize, Echo, &str); 8] = [
     ("deviceName", 255, device_state, DEVICE),
     ("osVersion", 255, device_state, DEVICE),
     ("userId", 255, device_state, DEVICE),
     ("configurationOutput", 8192, device_state, DEVICE),
     ("configurationError", 8192, device_state, DEVICE),
     ("assignmentFilterIds", 8192, device_state, DEVICE),
-    ("upn", 127, user_state, USER),
-    ("userEmail", 127, user_state, USER_WITH_UPN),
-    ("userName", 127, user_state, USER_WITH_UPN),
     ("resultMessage", 8192, script_device_state, SCRIPT_DEVICE),
     ("errorDescription", 8192, script_device_state, SCRIPT_DEVICE),
-    ("userPrincipalName", 127, script_user_state, SCRIPT_USER),
-    ("unknown", usize::MAX, device_state, DEVICE),
+];
+/// One character as it is spelled, and as it is.
+const SPELLED: [(&str, &str); 6] = [
+    ("x", "x"),
+    (r"\n", "\n"),
+    (r"\u0041", "A"),
+    ("é", "é"),
+    (r"\u20ac", "€"),
+    (r"\ud83d\ude00", "😀"),
 ];
 const DEVICE: &str = r#","id":"74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974",
     "lastStateUpdateDateTime":"2026-11-21T09:30:00Z","configurationState":"success"}"#;
@@ -257,12 +269,10 @@ const SCRIPT_DEVICE: &str = r#","id":"74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974",
 const SCRIPT_USER: &str = r#","successDeviceCount":0,"errorDeviceCount":0}"#;
 
 #[test]
-fn a_string_is_as_long_as_its_unescaped_text() {
-    for (property, limit, echo, rest) in STRINGS {
-        // One character as it is spelled, and the bytes of its text.
-        for (spelled, bytes) in
-            [("x", 1), (r"\n", 1), (r"\u0041", 1), ("é", 2), (r"\u20ac", 3), (r"\ud83d\ude00", 4)]
-        {
+fn a_string_that_is_kept_is_as_long_as_its_unescaped_text() {
+    for (property, limit, echo, rest) in KEPT {
+        for (spelled, character) in SPELLED {
+            let bytes = character.len();
             let fits = limit.min(10_000) / bytes;
             for (count, is_taken) in [(fits, true), (fits + 1, limit == usize::MAX)] {
                 // Filled up with one-byte characters, so that it is one byte above the limit.
@@ -279,6 +289,50 @@ fn a_string_is_as_long_as_its_unescaped_text() {
             }
         }
     }
+}
+
+#[test]
+fn a_string_that_is_echoed_is_cut_at_the_last_character_that_fits() {
+    for (property, limit, echo, rest) in ECHOED {
+        for (spelled, character) in SPELLED {
+            // The first character that does not fit whole begins at each of its bytes.
+            for fill in 0..=character.len() {
+                let fill = "x".repeat(fill);
+                for count in [limit / character.len() - 2, limit / character.len() + 3] {
+                    let json =
+                        format!("{{\"{property}\":\"{fill}{}\"{rest}", spelled.repeat(count));
+                    let mut buffer = vec![0; DeviceState::MAX_JSON];
+                    let length = echo(json.as_bytes(), &mut buffer).unwrap();
+                    let echoed: serde_json::Value =
+                        serde_json::from_slice(&buffer[..length]).unwrap();
+                    let most = count.min((limit - fill.len()) / character.len());
+                    let expected = fill.clone() + &character.repeat(most);
+                    assert_eq!(echoed[property], expected, "{property} {spelled}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_that_is_cut_within_an_escape_must_still_be_well_formed() {
+    for (tail, reason) in [
+        (r"\ud83d", Reason::LoneSurrogate),
+        (r"\q", Reason::BadEscape),
+        ("\n", Reason::ControlCharacter),
+    ] {
+        let json = format!("{{\"osVersion\":\"{}{tail}\"{DEVICE}", "x".repeat(300));
+        assert_eq!(DeviceState::decode(json.as_bytes()).unwrap_err().reason, reason, "{tail}");
+    }
+}
+
+#[test]
+fn the_upn_of_a_deleted_user_is_counted() {
+    let upn = format!("{}{}@example.com", "0123456789abcdef".repeat(2), "a".repeat(101));
+    assert_eq!(upn.len(), 145);
+    let state = format!("{{\"upn\":\"{upn}\"{DEVICE}");
+    let event = DeviceState::decode(state.as_bytes()).unwrap().event();
+    assert_eq!(event.user.unwrap().as_str(), upn);
 }
 
 #[test]
@@ -386,7 +440,8 @@ fn any_magnitude_of_number_is_well_formed() {
 fn only_integer_literals_in_range_are_integers() {
     let count = |value: &str| {
         let json = format!("{{\"failedDeviceCount\":{value}}}");
-        RunSummaryUpdate::decode(json.as_bytes()).map(|update| update.devices.get(RunState::Fail))
+        RunSummaryUpdate::decode(json.as_bytes())
+            .map(|update| update.summary.devices.get(RunState::Fail))
     };
     let int32 = |value: &str| {
         let json = format!("{{\"internalVersion\":{value}{DEVICE}");
@@ -514,7 +569,7 @@ fn null_is_the_absence_of_what_is_nullable() {
     let update = UserStateUpdate::decode(br#"{"userEmail":null,"upn":null}"#).unwrap();
     assert_eq!((update.email, update.name, update.upn), (Some(None), None, None));
     let update = RunSummaryUpdate::decode(br#"{"lastRunDateTime":null}"#).unwrap();
-    assert_eq!(update.last_run, Some(None));
+    assert_eq!(update.summary.last_run, Some(None));
 }
 
 #[test]

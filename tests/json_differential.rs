@@ -68,9 +68,16 @@ fn model_value(kind: Kind, value: &Value) -> Option<Value> {
                 });
             is_guid.then(|| guid.to_lowercase().into())
         }
-        Kind::Text(_) | Kind::User | Kind::NullableDateTime if value.is_null() => Some(Value::Null),
+        Kind::Text(_) | Kind::Echo(_) | Kind::User | Kind::NullableDateTime if value.is_null() => {
+            Some(Value::Null)
+        }
         Kind::Text(limit) => (value.as_str()?.len() <= limit).then(|| value.clone()),
-        Kind::User => (1..=127).contains(&value.as_str()?.len()).then(|| value.clone()),
+        Kind::Echo(limit) => {
+            let text = value.as_str()?;
+            let end = (0..=limit.min(text.len())).rfind(|&end| text.is_char_boundary(end))?;
+            Some(text[..end].into())
+        }
+        Kind::User => (1..=145).contains(&value.as_str()?.len()).then(|| value.clone()),
         Kind::Count => int(0),
         Kind::Int32 => int(i32::MIN.into()),
         Kind::DateTime | Kind::NullableDateTime => {

@@ -1,6 +1,9 @@
 //! What is said of a document that is refused, word for word.
 #![cfg(feature = "graph")]
 
+use std::error::Error as _;
+
+use runtally::ParseRunStateError;
 use runtally::graph::{
     BufferFull, DeviceState, Error, Reason, RunSummaryUpdate, ScriptDeviceState, ScriptRunSummary,
     ScriptUserState, Text, Upn, UserStateUpdate,
@@ -111,8 +114,12 @@ fn what_does_not_fit_its_property_is_named_with_the_property() {
         "lastRunDateTime at byte 19: expected `T` at byte 10 of the date-time"
     );
     assert_eq!(user("{\"upn\":\"\"}"), "upn at byte 7: must not be empty");
-    let long = "x".repeat(128);
-    assert_eq!(user(&format!("{{\"upn\": \"{long}\"}}")), "upn at byte 8: longer than 127 bytes");
+    let long = "x".repeat(146);
+    assert_eq!(user(&format!("{{\"upn\": \"{long}\"}}")), "upn at byte 8: longer than 145 bytes");
+    assert_eq!(
+        user(&format!("{{\"userName\":\"{long}\"}}")),
+        "userName at byte 12: longer than 127 bytes"
+    );
     assert_eq!(
         user("{\"@odata.type\":\"#microsoft.graph.user\"}"),
         "@odata.type at byte 15: expected #microsoft.graph.hardwareConfigurationUserState"
@@ -146,8 +153,8 @@ fn what_is_missing_is_named() {
 fn what_is_no_document_is_named_too() {
     assert_eq!("".parse::<Upn>().unwrap_err().to_string(), "upn at byte 0: must not be empty");
     assert_eq!(
-        "x".repeat(128).parse::<Upn>().unwrap_err().to_string(),
-        "upn at byte 0: longer than 127 bytes"
+        "x".repeat(146).parse::<Upn>().unwrap_err().to_string(),
+        "upn at byte 0: longer than 145 bytes"
     );
     assert_eq!(
         Text::<'_, 1>::try_from("xy").unwrap_err(),
@@ -155,4 +162,14 @@ fn what_is_no_document_is_named_too() {
     );
     assert_eq!(BufferFull.to_string(), "the buffer is too short for the JSON");
     assert_eq!(Reason::Missing.to_string(), "is missing");
+}
+
+#[test]
+fn an_error_names_the_error_that_it_wraps() {
+    let source = |error: Error| error.source().map(ToString::to_string);
+    let error = RunSummaryUpdate::decode(b"{\"lastRunDateTime\":\"2026-11-21\"}").unwrap_err();
+    assert_eq!(source(error), Some("expected `T` at byte 10 of the date-time".into()));
+    let error = DeviceState::decode(b"{\"configurationState\":\"done\"}").unwrap_err();
+    assert_eq!(source(error), Some(ParseRunStateError.to_string()));
+    assert_eq!(source(DeviceState::decode(b"{}").unwrap_err()), None);
 }

@@ -174,7 +174,8 @@ fn every_byte_in_every_place_hashes_as_its_lower_case() {
 
 #[test]
 fn a_zero_byte_is_not_the_end_of_a_upn() {
-    let upns: Vec<Upn> = (1..=127).map(|length| "\0".repeat(length).parse().unwrap()).collect();
+    let upns: Vec<Upn> =
+        (1..=Upn::MAX_LEN).map(|length| "\0".repeat(length).parse().unwrap()).collect();
     let hashes: HashSet<u64> = upns.iter().map(hash).collect();
     assert_eq!(hashes.len(), upns.len());
 }

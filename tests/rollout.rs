@@ -10,13 +10,19 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use fastrand::Rng;
-use jiff::Timestamp;
 use jiff::fmt::temporal::Pieces;
-use runtally::graph::{Request, Settings, Store};
+use jiff::{SignedDuration, Timestamp};
+use runtally::http::{Request, Settings};
+use runtally::store::{RolloutId, Store};
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
-const BUNDLED: &str = include_str!("../examples/data/rollout.jsonl");
+/// A trace of 2 000 devices.
+const TRACE: &str = include_str!("../examples/data/rollout.jsonl");
+const TRACE_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/rollout.jsonl");
+
+/// The trace that is counted where no file is named.
+const BUNDLED: &str = include_str!("../examples/data/small.jsonl");
 
 /// The configuration the program's ids derive from.
 const CONFIGURATION: Uuid = uuid!("1f0a2c6e-5b7d-4e3a-9c48-d2b6f0e17a95");
@@ -61,12 +67,18 @@ fn run(name: &str, args: &[&str]) -> Ran {
     finish(example(name).args(args).spawn().expect("the program starts"))
 }
 
+/// Runs `rollout` on the trace.
+fn rollout(args: &[&str]) -> Ran {
+    run("rollout", &[args, &[TRACE_FILE]].concat())
+}
+
 /// Runs `rollout` with `-` and these bytes on standard input.
-fn rollout_of(input: &str, args: &[&str]) -> Ran {
+fn rollout_of(input: impl AsRef<[u8]>, args: &[&str]) -> Ran {
     let mut child = example("rollout").args(args).arg("-").spawn().expect("the program starts");
     let mut stdin = child.stdin.take().expect("standard input is a pipe");
+    let input = input.as_ref();
     std::thread::scope(|scope| {
-        scope.spawn(move || stdin.write_all(input.as_bytes()).expect("the program reads it all"));
+        scope.spawn(move || stdin.write_all(input).expect("the program reads it all"));
         finish(child)
     })
 }
@@ -82,12 +94,16 @@ fn file(name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Last {
     instant: Timestamp,
+    finality: usize,
     offset: i32,
-    severity: usize,
     user: Option<String>,
     /// The date-time as the program is to write it.
     date_time: String,
 }
+
+/// Least final first.
+const FINALITY: [&str; 6] =
+    ["unknown", "pending", "notApplicable", "success", "fail", "scriptError"];
 
 /// Least severe first; the names of their counters stand beside.
 const STATES: [(&str, &str); 6] = [
@@ -107,9 +123,40 @@ struct Recount {
     devices: Vec<Value>,
 }
 
+/// The questions that have a time in them.
+#[derive(Clone, Copy, Default)]
+struct Asked<'a> {
+    run_from: Option<&'a str>,
+    /// The time now, and the hours after which a pending device is overdue.
+    overdue: Option<(&'a str, i64)>,
+}
+
+impl Last {
+    /// The state it counts in, by its place among the severities.
+    fn severity(&self, asked: Asked) -> usize {
+        let run_from = asked.run_from.map(|at| at.parse::<Timestamp>().expect("a date-time"));
+        let counts_anew = run_from.is_some_and(|run_from| self.instant < run_from);
+        let state = if counts_anew { "pending" } else { FINALITY[self.finality] };
+        STATES.iter().position(|&(name, _)| name == state).expect("a run state")
+    }
+
+    fn is_overdue(&self, asked: Asked) -> bool {
+        let Some((now, hours)) = asked.overdue else { return false };
+        let now: Timestamp = now.parse().expect("a date-time");
+        let age = now.duration_since(self.instant);
+        STATES[self.severity(asked)].0 == "pending" && age >= SignedDuration::from_hours(hours)
+    }
+}
+
 impl Recount {
     fn of(lines: &str) -> Self {
+        Self::asked(lines, Asked::default()).0
+    }
+
+    /// And how many devices and users are overdue.
+    fn asked(lines: &str, asked: Asked) -> (Self, [usize; 2]) {
         let mut rows: BTreeMap<String, Last> = BTreeMap::new();
+        let mut last_run = None;
         for line in lines.lines() {
             let report: Value = serde_json::from_str(line).expect("every line is JSON");
             let text = |name: &str| report[name].as_str();
@@ -121,13 +168,14 @@ impl Recount {
                     .to_numeric_offset()
                     .expect("an offset")
                     .seconds(),
-                severity: STATES
+                finality: FINALITY
                     .iter()
-                    .position(|&(state, _)| Some(state) == text("configurationState"))
+                    .position(|&state| Some(state) == text("configurationState"))
                     .expect("a run state"),
                 user: text("upn").filter(|upn| !upn.is_empty()).map(str::to_ascii_lowercase),
                 date_time: shortest(date_time),
             };
+            last_run = last_run.max(Some(last.instant));
             let device = text("id").expect("has an id").to_ascii_lowercase();
             let row = rows.entry(device).or_insert_with(|| last.clone());
             *row = last.max(row.clone());
@@ -139,15 +187,21 @@ impl Recount {
                 users.entry(user).or_default().push(last);
             }
         }
-        let worst = |lasts: &Vec<&Last>| lasts.iter().map(|last| last.severity).max();
+        let worst = |lasts: &Vec<&Last>| lasts.iter().map(|last| last.severity(asked)).max();
+        let late_devices = rows.values().filter(|last| last.is_overdue(asked)).count();
+        let late_users = users.values().filter(|lasts| {
+            worst(lasts).is_some_and(|worst| STATES[worst].0 == "pending")
+                && lasts.iter().any(|last| last.is_overdue(asked))
+        });
+        let late = [late_devices, late_users.count()];
 
         let mut summary = json!({
             "@odata.type": "#microsoft.graph.hardwareConfigurationRunSummary",
-            "lastRunDateTime": rows.values().max().map(|last| &last.date_time),
+            "lastRunDateTime": last_run.map(|last_run| last_run.to_string()),
         });
         for (severity, (_, counter)) in STATES.into_iter().enumerate() {
             summary[format!("{counter}DeviceCount")] =
-                rows.values().filter(|last| last.severity == severity).count().into();
+                rows.values().filter(|last| last.severity(asked) == severity).count().into();
             summary[format!("{counter}UserCount")] =
                 users.values().filter(|lasts| worst(lasts) == Some(severity)).count().into();
         }
@@ -157,11 +211,14 @@ impl Recount {
                 "upn": upn,
                 "userEmail": null,
                 "userName": null,
-                "lastStateUpdateDateTime": lasts.iter().max().map(|last| &last.date_time),
+                "lastStateUpdateDateTime": lasts
+                    .iter()
+                    .max_by_key(|last| (last.instant, last.offset))
+                    .map(|last| &last.date_time),
             });
             for (severity, (_, counter)) in STATES.into_iter().enumerate() {
                 user[format!("{counter}DeviceCount")] =
-                    lasts.iter().filter(|last| last.severity == severity).count().into();
+                    lasts.iter().filter(|last| last.severity(asked) == severity).count().into();
             }
             user
         });
@@ -171,10 +228,11 @@ impl Recount {
                 "id": device,
                 "upn": last.user,
                 "lastStateUpdateDateTime": last.date_time,
-                "configurationState": STATES[last.severity].0,
+                "configurationState": STATES[last.severity(asked)].0,
             })
         });
-        Self { summary, users: users.collect(), devices: devices.collect() }
+        let recount = Self { summary, users: users.collect(), devices: devices.collect() };
+        (recount, late)
     }
 
     /// What the program wrote with `--users --devices`. Ids that it derives are taken out, after a
@@ -225,6 +283,8 @@ fn the_bundled_trace_is_taken_whole() {
 
 #[test]
 fn every_count_and_row_equals_a_naive_recount() {
+    let ran = rollout(&["--users", "--devices"]);
+    assert_eq!(Recount::written(&ran.out), Recount::of(TRACE));
     let ran = run("rollout", &["--users", "--devices"]);
     assert_eq!(Recount::written(&ran.out), Recount::of(BUNDLED));
 
@@ -245,11 +305,11 @@ fn every_count_and_row_equals_a_naive_recount() {
 #[test]
 fn what_is_written_is_what_requests_are_answered_with() {
     let root = format!("/deviceManagement/hardwareConfigurations/{CONFIGURATION}");
-    let settings = Settings { read_token: "r", write_token: "w", ..Settings::default() };
-    let mut store: Box<Store<1, 1, 2_000, 600>> = Box::new(Store::new());
-    store.declare_configuration(CONFIGURATION).expect("there is room for one");
+    let settings = Settings { read_tokens: &["r"], write_tokens: &["w"], ..Settings::default() };
+    let mut store: Box<Store<1, 0, 2_000, 600>> = Box::new(Store::new());
+    store.insert(RolloutId::configuration(CONFIGURATION)).expect("there is room for one");
     let mut buffer = vec![0; 1 << 16];
-    for line in BUNDLED.lines() {
+    for line in TRACE.lines() {
         let post = Request {
             method: "POST",
             path: &format!("{root}/deviceRunStates"),
@@ -269,7 +329,7 @@ fn what_is_written_is_what_requests_are_answered_with() {
         String::from_utf8(response.body.to_vec()).expect("JSON is UTF-8")
     };
 
-    let written = run("rollout", &["--users"]).out;
+    let written = rollout(&["--users"]).out;
     let mut lines = written.lines();
     assert_eq!(lines.next(), Some(get("runSummary").as_str()));
     for line in lines {
@@ -281,10 +341,10 @@ fn what_is_written_is_what_requests_are_answered_with() {
 
 #[test]
 fn users_come_in_the_order_of_their_upn_and_devices_in_that_of_their_id() {
-    let both = run("rollout", &["--users", "--devices"]).out;
-    let users = run("rollout", &["--users"]).out;
-    let devices = run("rollout", &["--devices"]).out;
-    let summary = run("rollout", &[]).out;
+    let both = rollout(&["--users", "--devices"]).out;
+    let users = rollout(&["--users"]).out;
+    let devices = rollout(&["--devices"]).out;
+    let summary = rollout(&[]).out;
     assert_eq!(both, format!("{users}{}", devices.strip_prefix(&summary).unwrap()));
 
     let keys = |lines: &str, key: &str| -> Vec<String> {
@@ -298,16 +358,16 @@ fn users_come_in_the_order_of_their_upn_and_devices_in_that_of_their_id() {
 
 #[test]
 fn any_order_and_repetition_of_the_lines_gives_the_same_bytes() {
-    let expected = run("rollout", &["--users", "--devices"]).out;
+    let expected = rollout(&["--users", "--devices"]).out;
     for seed in 0..3 {
-        let ran = rollout_of(&shuffled_and_repeated(BUNDLED, seed), &["--users", "--devices"]);
+        let ran = rollout_of(shuffled_and_repeated(TRACE, seed), &["--users", "--devices"]);
         assert_eq!(ran.status, 0, "{}", ran.err);
         assert!(ran.out == expected, "seed {seed}");
     }
 }
 
 #[test]
-fn events_of_one_instant_are_ordered_by_offset_then_severity_then_user() {
+fn events_of_one_instant_are_ordered_by_finality_then_offset_then_user() {
     // Each device says everything it can at one instant, on one clock or on two.
     let clocks: [&[&str]; 3] = [
         &["09:30:00Z", "09:30:00+00:00", "09:30:00-00:00"],
@@ -334,9 +394,313 @@ fn events_of_one_instant_are_ordered_by_offset_then_severity_then_user() {
     let recount = Recount::of(&lines.replace("-00:00", "+00:00"));
     assert_eq!(recount.summary["errorDeviceCount"], 3);
     for seed in 0..20 {
-        let ran = rollout_of(&shuffled_and_repeated(&lines, seed), &["--users", "--devices"]);
+        let ran = rollout_of(shuffled_and_repeated(&lines, seed), &["--users", "--devices"]);
         assert_eq!(ran.status, 0, "{}", ran.err);
         assert_eq!(Recount::written(&ran.out), recount, "seed {seed}");
+    }
+}
+
+/// Reports as agents send them that stamp whole seconds: many of one device at one instant, written
+/// in the zone the device is in just then.
+#[test]
+fn thousands_of_reports_at_few_instants_in_many_zones_count_as_the_recount_says() {
+    const ZONES: [(i64, &str); 8] = [
+        (0, "Z"),
+        (0, "+00:00"),
+        (60, "+01:00"),
+        (-300, "-05:00"),
+        (330, "+05:30"),
+        (345, "+05:45"),
+        (-210, "-03:30"),
+        (840, "+14:00"),
+    ];
+    for seed in 0..4 {
+        let mut rng = Rng::with_seed(seed);
+        let mut lines = String::new();
+        for _ in 0..8_000 {
+            let (minutes, zone) = ZONES[rng.usize(..ZONES.len())];
+            // 2026-11-21T09:30:00Z and the seconds after.
+            let local = 1_795_253_400 + rng.i64(0..3) + 60 * minutes;
+            let local = Timestamp::from_second(local).expect("in range").to_string();
+            let upn = ["Ada", "ADA", "bo", "Cy", ""][rng.usize(..5)];
+            let line = json!({
+                "id": Uuid::from_u128(rng.u128(0..300)).to_string(),
+                "upn": upn,
+                "configurationState": FINALITY[rng.usize(..6)],
+                "lastStateUpdateDateTime": format!("{}{zone}", local.trim_end_matches('Z')),
+            });
+            lines += &line.to_string();
+            lines += "\n";
+        }
+        let recount = Recount::of(&lines);
+        for order in 0..3 {
+            let ran = rollout_of(shuffled_and_repeated(&lines, order), &["--users", "--devices"]);
+            assert_eq!(ran.status, 0, "{}", ran.err);
+            assert_eq!(Recount::written(&ran.out), recount, "seed {seed}, order {order}");
+        }
+    }
+}
+
+#[test]
+fn overdue_and_run_from_count_as_the_recount_says() {
+    let all = ["--users", "--devices", "--quiet"];
+    for run_from in [None, Some("2026-11-09T00:00:00+01:00"), Some("2027-01-01T00:00Z")] {
+        for overdue in [None, Some(("2026-11-16T06:00:00Z", 24)), Some(("2026-11-12T00:00Z", 0))] {
+            let mut args = all.to_vec();
+            args.extend(run_from.into_iter().flat_map(|at| ["--run-from", at]));
+            let limit = overdue.map(|(_, hours)| format!("{hours}h"));
+            if let (Some((now, _)), Some(limit)) = (overdue, &limit) {
+                args.extend(["--overdue", limit, "--now", now]);
+            }
+            let asked = Asked { run_from, overdue };
+            let (recount, [devices, users]) = Recount::asked(TRACE, asked);
+            let ran = rollout(&args);
+            assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+            assert_eq!(Recount::written(&ran.out), recount);
+            let first: Value = serde_json::from_str(ran.out.lines().next().unwrap()).unwrap();
+            if overdue.is_some() {
+                assert!(devices > 0 && users > 0, "the trace has overdue devices");
+                assert_eq!(first["overdueDeviceCount"], devices);
+                assert_eq!(first["overdueUserCount"], users);
+            } else {
+                assert_eq!(first.as_object().map(serde_json::Map::len), Some(1));
+            }
+        }
+    }
+}
+
+#[test]
+fn overdue_is_measured_from_the_clock_unless_now_is_given() {
+    let pending = |at: Timestamp| {
+        json!({
+            "id": Uuid::nil().to_string(),
+            "configurationState": "pending",
+            "lastStateUpdateDateTime": at.to_string(),
+        })
+        .to_string()
+    };
+    let now = Timestamp::now();
+    for (age, overdue) in [(25, 1), (23, 0), (-1, 0)] {
+        let line = pending(now - SignedDuration::from_hours(age));
+        let ran = rollout_of(line, &["--quiet", "--overdue", "1d"]);
+        let body: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(body["overdueDeviceCount"], overdue, "{age} hours");
+    }
+}
+
+#[test]
+fn a_gate_that_is_reached_is_status_3() {
+    let line = |device: u128, state: &str| {
+        let id = Uuid::from_u128(device);
+        format!(
+            r#"{{"id":"{id}","configurationState":"{state}","lastStateUpdateDateTime":"2026-11-21T09:30Z"}}"#
+        ) + "\n"
+    };
+    // 40 ran it, 2 of them failed: 5 %. The others have not run it.
+    let mut input = line(1, "fail") + &line(2, "scriptError");
+    input.extend((3..=40).map(|device| line(device, "success")));
+    input.extend((41..=90).map(|device| line(device, "pending")));
+    input.extend((91..=99).map(|device| line(device, "notApplicable")));
+    for (gate, status, verdict) in [
+        ("failed=5%", 3, "reached"),
+        ("failed=5.00%,min=40", 3, "reached"),
+        ("min=40,failed=5%", 3, "reached"),
+        ("failed=5.01%", 0, "below"),
+        ("failed=100%", 0, "below"),
+        ("failed=0.01%,min=41", 0, "tooFew"),
+    ] {
+        let ran = rollout_of(&input, &["--quiet", "--gate", gate]);
+        assert_eq!((ran.status, ran.err.as_str()), (status, ""), "{gate}");
+        let body: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(body["gate"], verdict, "{gate}");
+        // A refused document does not hide it.
+        let refused = format!("{input}nonsense");
+        let expected = if status == 3 { 3 } else { 1 };
+        assert_eq!(rollout_of(&refused, &["--gate", gate]).status, expected, "{gate}");
+    }
+    assert_eq!(rollout_of("", &["--quiet", "--gate", "failed=0.01%"]).status, 0);
+}
+
+#[test]
+fn the_picture_shows_what_was_asked() {
+    let mut args = vec!["--run-from", "2026-11-08T00:00Z", "--overdue", "1d 12h"];
+    args.extend(["--now", "2026-11-16T06:00Z", "--gate", "failed=5%,min=50"]);
+    let ran = rollout(&args);
+    assert_eq!(ran.status, 3, "{}", ran.err);
+    for line in [
+        "\nrun from 2026-11-08T00:00:00Z: 454 devices count as pending, having reported before\n",
+        "\noverdue: pending for 36h or longer at 2026-11-16T06:00:00Z\n",
+        "\ngate: 119 of 1,230 failed, 9.67 %; 5.00 % is reached: stop\n",
+    ] {
+        assert!(ran.err.contains(line), "{line}{}", ran.err);
+    }
+    let overdue = ran.err.lines().filter(|line| line.starts_with("     └ overdue  "));
+    assert_eq!(overdue.count(), 2);
+    for (gate, words) in [
+        ("failed=99%", "gate: 149 of 1,660 failed, 8.97 %; below 99.00 %\n"),
+        (
+            "failed=5%,min=5000",
+            "gate: 149 of 1,660 failed, 8.97 %; too few for a verdict, which takes 5,000\n",
+        ),
+    ] {
+        let ran = rollout(&["--gate", gate]);
+        assert!(ran.err.contains(words), "{}", ran.err);
+    }
+}
+
+/// The same documents as a Graph client stores them.
+#[test]
+fn arrays_pages_and_several_files_count_as_their_lines_do() {
+    let expected = rollout(&["--users", "--devices"]).out;
+    let lines: Vec<_> = TRACE.lines().collect();
+    let documents: Vec<Value> =
+        lines.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let page = |documents: &[Value], next: Option<&str>| {
+        let mut page =
+            json!({ "@odata.context": "$metadata#devices(\"value\":[)", "value": documents });
+        if let Some(next) = next {
+            page["@odata.nextLink"] = next.into();
+        }
+        page
+    };
+    let (first, second) = documents.split_at(documents.len() / 3);
+    let (next, whole) = (page(first, Some("https://x/2")), page(&documents, None));
+    let last = page(second, None);
+    let array = lines.join(",\n");
+    for (name, input) in [
+        ("array", format!("[{array}]")),
+        ("array, spaced", format!("\r\n [\t{array}\n]\n\n")),
+        ("array, pretty", serde_json::to_string_pretty(&documents).unwrap()),
+        ("page", whole.to_string()),
+        ("page, pretty", format!("{whole:#}\r\n")),
+        ("page, its value first", format!(r#"{{"value":[{array}],"a":{{"b":["}}"]}}}}"#)),
+        ("two pages", format!("{next}{last}")),
+        ("two pages, pretty", format!("{next:#}\n{last:#}\n")),
+        ("an array, then lines", format!("[{}]\n{}", lines[0], lines[1..].join("\n"))),
+        ("no array, then lines", format!("[]\n[ ]{TRACE}")),
+    ] {
+        for mark in ["", "\u{feff}"] {
+            let ran = rollout_of(format!("{mark}{input}"), &["--users", "--devices"]);
+            assert_eq!(ran.status, 0, "{name}: {}", ran.err);
+            assert!(ran.out == expected, "{name}");
+            assert!(!ran.err.contains("the list goes on"), "{name}: {}", ran.err);
+        }
+    }
+
+    let half = lines.len() / 2;
+    let files = [
+        file("several-1.jsonl", lines[..half].join("\n")),
+        file("several-2.json", format!("\u{feff}[{}]", lines[half..].join(","))),
+        file("several-3.json", next.to_string()),
+    ];
+    let mut args = vec!["--users", "--devices"];
+    args.extend(files.iter().map(|file| file.to_str().expect("UTF-8")));
+    let ran = rollout_of(last.to_string(), &args);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert!(ran.out == expected);
+}
+
+#[test]
+fn a_list_without_its_last_page_is_told() {
+    let page = r#"{"value":[],"@odata.nextLink":"https://x/2"}"#;
+    let ran = rollout_of(page, &["--quiet"]);
+    assert_eq!(ran.status, 0);
+    assert_eq!(
+        ran.err,
+        "rollout: the list goes on, and its last page was not given: https://x/2\n"
+    );
+    assert_eq!(rollout_of(format!("{page}{{\"value\":[]}}"), &["--quiet"]).err, "");
+}
+
+#[test]
+fn what_is_wrong_in_an_array_is_named_by_line_and_byte_of_the_file() {
+    let good = r#"{"id":"74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974","configurationState":"fail","lastStateUpdateDateTime":"2026-11-21T09:30Z"}"#;
+    let bad = "{\n\"id\": 7}";
+    let long = format!("\"{}\"", "x".repeat(2 * LONGEST_LINE));
+    let cut = "; the rest of the file is not read";
+    for (input, taken, reports) in [
+        (
+            format!("[{good},{bad},{good}]"),
+            2,
+            vec!["2: element 2: id at byte 129: expected a GUID such as 74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974".into()],
+        ),
+        (
+            format!("\u{feff}[\n7,\n{good}]"),
+            1,
+            vec!["2: element 1: byte 5: expected an object".into()],
+        ),
+        (format!("[{long},{good}]"), 1, vec!["1: element 1: longer than 1048576 bytes".into()]),
+        (
+            format!("[{good}"),
+            1,
+            vec![format!("1: byte 120: the array is cut off: it has no ]{cut}")],
+        ),
+        (
+            format!("[{good},"),
+            1,
+            vec![format!("1: byte 121: expected a value after the comma{cut}")],
+        ),
+        (
+            format!("[{good},]{good}"),
+            1,
+            vec![format!("1: byte 121: expected a value after the comma{cut}")],
+        ),
+        (
+            format!("[{good}\n{good}]"),
+            1,
+            vec![format!("2: byte 121: expected , or ] after an element{cut}")],
+        ),
+        ("[".into(), 0, vec![format!("1: byte 1: the array is cut off: it has no ]{cut}")]),
+        (
+            format!("[{good},{{\"id\":"),
+            1,
+            vec![format!("1: byte 127: the array is cut off in the middle of an element{cut}")],
+        ),
+        (
+            format!("{{\"value\":[{good}]\n"),
+            1,
+            vec![format!("2: byte 131: the page is cut off: it has no }}{cut}")],
+        ),
+        (
+            format!("{{\"value\":[{good}]\n,,}}"),
+            1,
+            vec![format!(
+                "2: byte 134: the page around its elements is no JSON: key must be a string at line 2 column 2{cut}"
+            )],
+        ),
+        (format!("[]\n{good}\n\nnonsense\n"), 1, vec!["4: byte 0: expected an object".into()]),
+        // No page, so lines.
+        (format!("{{\"value\":7}}\n{good}"), 1, vec!["1: id is missing".into()]),
+    ] {
+        let ran = rollout_of(&input, &["--quiet", "--devices"]);
+        let lines: Vec<_> = reports.iter().map(|report| format!("-:{report}")).collect();
+        let shown = input.get(..200).unwrap_or(&input);
+        assert_eq!(ran.err.lines().collect::<Vec<_>>(), lines, "{shown}");
+        assert_eq!(ran.status, 1, "{shown}");
+        assert_eq!(ran.out.lines().count(), 1 + usize::from(taken > 0), "{shown}");
+    }
+}
+
+#[test]
+fn utf_16_is_refused_by_name() {
+    for mark in [[0xff, 0xfe], [0xfe, 0xff]] {
+        let ran = rollout_of([&mark[..], b"{\0}\0"].concat(), &[]);
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""));
+        assert_eq!(ran.err, "rollout: cannot read -: the text is UTF-16; convert it to UTF-8\n");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped_at_the_start_of_a_file_only() {
+    let lines: Vec<_> = TRACE.lines().take(2).collect();
+    let marked = format!("\u{feff}{}\n\u{feff}{}\n", lines[0], lines[1]);
+    let ran = rollout_of(&marked, &["--quiet"]);
+    assert_eq!(
+        (ran.status, ran.err.as_str()),
+        (1, "-:2: byte 0: a byte order mark before the value\n")
+    );
+    for nothing in ["", "\u{feff}", "\u{feff}\n"] {
+        assert_eq!(rollout_of(nothing, &["--quiet"]).status, 0);
     }
 }
 
@@ -345,7 +709,7 @@ fn a_refused_line_is_named_and_changes_nothing() {
     const ID: &str = r#""id":"74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974""#;
     const AT: &str = r#""lastStateUpdateDateTime":"2026-11-21T09:30:00Z""#;
     const STATE: &str = r#""configurationState":"fail""#;
-    let long_upn = format!(r#""upn":"{}""#, "u".repeat(128));
+    let long_upn = format!(r#""upn":"{}""#, "u".repeat(146));
     let object = |properties: &[&str]| format!("{{{}}}", properties.join(",")).into_bytes();
     let lines: [(Vec<u8>, &str); 12] = [
         (vec![b'x'; 3 * LONGEST_LINE], "longer than 1048576 bytes"),
@@ -359,12 +723,12 @@ fn a_refused_line_is_named_and_changes_nothing() {
         (object(&[ID, STATE]), "lastStateUpdateDateTime is missing"),
         (object(&[ID, ID, AT, STATE]), "id at byte "),
         (object(&[ID, AT, STATE, r#""upn":"\ud83d""#]), "upn at byte "),
-        (object(&[ID, AT, STATE, &long_upn]), "longer than 127 bytes"),
+        (object(&[ID, AT, STATE, &long_upn]), "longer than 145 bytes"),
     ];
 
     let mut input = Vec::new();
     let mut bad = Vec::new();
-    for (index, good) in BUNDLED.lines().enumerate() {
+    for (index, good) in TRACE.lines().enumerate() {
         if let Some((line, reason)) = lines.get(index) {
             input.extend([line, b"\n".as_slice()].concat());
             bad.push((2 * index + 1, *reason));
@@ -374,7 +738,7 @@ fn a_refused_line_is_named_and_changes_nothing() {
 
     let path = file("refused.jsonl", &input);
     let path = path.to_str().expect("the target directory is UTF-8");
-    let expected = run("rollout", &["--users", "--devices"]).out;
+    let expected = rollout(&["--users", "--devices"]).out;
     let ran = run("rollout", &["--users", "--devices", "--quiet", path]);
     assert_eq!(ran.status, 1);
     assert!(ran.out == expected, "the refused lines changed something");
@@ -389,22 +753,22 @@ fn a_refused_line_is_named_and_changes_nothing() {
 
 #[test]
 fn the_longest_line_that_is_documented_is_taken() {
-    let line = BUNDLED.lines().next().expect("the trace is not empty");
+    let line = TRACE.lines().next().expect("the trace is not empty");
     let longest = format!("{line}{}", " ".repeat(LONGEST_LINE - line.len()));
     for end in ["", "\n"] {
-        assert_eq!(rollout_of(&format!("{longest}{end}"), &[]).status, 0);
-        assert_eq!(rollout_of(&format!("{longest} {end}"), &[]).status, 1);
+        assert_eq!(rollout_of(format!("{longest}{end}"), &[]).status, 0);
+        assert_eq!(rollout_of(format!("{longest} {end}"), &[]).status, 1);
     }
 }
 
 #[test]
 fn blank_lines_and_either_line_end_change_nothing() {
-    let expected = run("rollout", &["--users"]).out;
+    let expected = rollout(&["--users"]).out;
     for input in [
-        BUNDLED.replace('\n', "\r\n"),
-        BUNDLED.replace('\n', "\n\n \t\r\n"),
-        BUNDLED.trim_end().to_owned(),
-        format!("\n\r\n{BUNDLED}   "),
+        TRACE.replace('\n', "\r\n"),
+        TRACE.replace('\n', "\n\n \t\r\n"),
+        TRACE.trim_end().to_owned(),
+        format!("\n\r\n{TRACE}   "),
     ] {
         let ran = rollout_of(&input, &["--users"]);
         assert_eq!(ran.status, 0, "{}", ran.err);
@@ -425,17 +789,28 @@ fn standard_input_is_named_by_a_dash() {
 }
 
 #[test]
+fn the_readme_shows_what_the_program_draws() {
+    let readme = include_str!("../README.md");
+    let command = "rollout -- --overdue 7d --now 2026-11-16T06:00Z --gate failed=5%,min=50\n";
+    assert!(readme.contains(command));
+    let args: Vec<_> = command.split_whitespace().skip(2).collect();
+    let drawn = run("rollout", &args).err;
+    let (picture, _) = drawn.trim_end().rsplit_once('\n').expect("the last line has the speed");
+    assert!(readme.contains(&format!("```text{picture}\n```")), "{picture}");
+}
+
+#[test]
 fn quiet_leaves_standard_error_to_what_is_refused() {
-    let ran = run("rollout", &["--quiet"]);
+    let ran = rollout(&["--quiet"]);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""));
-    assert_eq!(ran.out, run("rollout", &[]).out);
+    assert_eq!(ran.out, rollout(&[]).out);
 }
 
 #[test]
 fn the_figures_are_for_people_and_plain_where_nobody_looks() {
-    let err = run("rollout", &[]).err;
+    let err = rollout(&[]).err;
     assert!(!err.contains('\x1b') && !err.contains('\r'), "{err:?}");
-    assert!(err.contains("devices") && err.contains("users") && err.contains("lines/s"));
+    assert!(err.contains("devices") && err.contains("users") && err.contains("reports/s"));
     for label in ["successful", "pending", "failed", "error", "unknown", "not applicable"] {
         assert_eq!(err.lines().filter(|line| line.trim_start().starts_with(label)).count(), 2);
     }
@@ -459,10 +834,33 @@ fn what_cannot_be_read_is_status_2_and_says_which_and_why() {
 
 #[test]
 fn wrong_arguments_are_status_2_and_help_is_status_0() {
-    for wrong in [&["--loud"][..], &["a", "b"], &["-", "-"], &["--users=yes"], &["-x"]] {
+    for wrong in [
+        &["--loud"][..],
+        &["-", "-"],
+        &["--users=yes"],
+        &["-x"],
+        &["--run-from"],
+        &["--run-from", "yesterday"],
+        &["--run-from", "2026-11-21"],
+        &["--overdue", "3"],
+        &["--overdue", "-3d"],
+        &["--overdue", "2 months"],
+        &["--overdue", "3d", "--now", "9:30"],
+        &["--now", "2026-11-21T09:30Z"],
+        &["--gate", "5%"],
+        &["--gate", "failed=5"],
+        &["--gate", "failed=0%"],
+        &["--gate", "failed=101%"],
+        &["--gate", "failed=0.005%"],
+        &["--gate", "failed=+5%"],
+        &["--gate", "min=50"],
+        &["--gate", "failed=5%,min=-1"],
+        &["--gate", "failed=5%,most=50"],
+    ] {
         let ran = run("rollout", wrong);
         assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{wrong:?}");
         assert!(ran.err.starts_with("rollout: "), "{}", ran.err);
+        assert!(ran.err.ends_with("; --help lists the options\n"), "{}", ran.err);
     }
     for wrong in [&["--devices", "65535"][..], &["--users", "0"], &["--lines"], &["here"]] {
         assert_eq!(run("trace", wrong).status, 2, "{wrong:?}");
@@ -471,6 +869,7 @@ fn wrong_arguments_are_status_2_and_help_is_status_0() {
         let ran = run(name, &["--help"]);
         assert_eq!((ran.status, ran.err.as_str()), (0, ""));
         assert!(ran.out.contains(&format!("Usage: {name} ")));
+        assert!(ran.out.lines().all(|line| line.chars().count() <= 100));
     }
 }
 
@@ -510,13 +909,19 @@ fn a_full_table_refuses_new_devices_and_users_and_no_others() {
 }
 
 #[test]
-fn the_bundled_trace_is_what_the_generator_writes() {
-    let ran = run("trace", &[]);
-    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
-    assert!(
-        ran.out == BUNDLED,
-        "regenerate it: cargo run --release --example trace > examples/data/rollout.jsonl"
-    );
+fn the_traces_are_what_the_generator_writes() {
+    for (trace, file, args) in [
+        (TRACE, "rollout.jsonl", &[][..]),
+        (BUNDLED, "small.jsonl", &["--devices", "100", "--users", "30"]),
+    ] {
+        let ran = run("trace", args);
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+        let arguments = args.join(" ");
+        assert!(
+            ran.out == trace,
+            "regenerate it: cargo run --release --example trace -- {arguments} > examples/data/{file}"
+        );
+    }
 }
 
 #[test]
@@ -530,7 +935,7 @@ fn a_seed_is_a_trace() {
 }
 
 #[test]
-fn the_bundled_trace_holds_what_clients_really_do() {
+fn the_trace_holds_what_clients_really_do() {
     for trait_ in [
         "+05:30\"",
         "+05:45\"",
@@ -549,11 +954,11 @@ fn the_bundled_trace_holds_what_clients_really_do() {
         r#"{"configurationOutput""#,
         r#"{"configurationState": ""#,
     ] {
-        assert!(BUNDLED.contains(trait_), "{trait_}");
+        assert!(TRACE.contains(trait_), "{trait_}");
     }
     let (mut digits, mut spellings) = (BTreeSet::new(), BTreeMap::<_, BTreeSet<_>>::new());
     let mut owners = BTreeMap::<_, BTreeSet<_>>::new();
-    for line in BUNDLED.lines() {
+    for line in TRACE.lines() {
         let report: Value = serde_json::from_str(line).unwrap();
         let date_time = report["lastStateUpdateDateTime"].as_str().unwrap();
         let fraction = date_time[19..].trim_end_matches(|c: char| c != '.' && !c.is_ascii_digit());
@@ -568,6 +973,6 @@ fn the_bundled_trace_holds_what_clients_really_do() {
     assert!(spellings.values().any(|spellings| spellings.len() >= 3));
     assert!(owners.values().filter(|owners| owners.len() > 1).count() > 50);
     assert_eq!(owners.len(), 2_000);
-    let err = run("rollout", &[]).err;
+    let err = rollout(&[]).err;
     assert!(!err.contains(" 0 duplicate") && !err.contains(" 0 stale"), "{err}");
 }

@@ -338,6 +338,45 @@ fn an_error_says_what_was_expected_and_where() {
 }
 
 #[test]
+fn unix_time_goes_from_the_year_1_to_9999() {
+    let (first, last) = (-62_135_596_800, 253_402_300_799);
+    let text =
+        |seconds, nanoseconds| DateTime::from_unix(seconds, nanoseconds).unwrap().to_string();
+    assert_eq!(text(first, 0), "0001-01-01T00:00:00Z");
+    assert_eq!(text(last, 999_999_999), "9999-12-31T23:59:59.9999999Z");
+    assert_eq!(text(0, 99), "1970-01-01T00:00:00Z");
+    assert_eq!(text(-1, 999_999_900), "1969-12-31T23:59:59.9999999Z");
+    for (seconds, nanoseconds, message) in [
+        (first - 1, 999_999_999, "the local date-time is not in the years 0001 to 9999"),
+        (last + 1, 0, "the local date-time is not in the years 0001 to 9999"),
+        (i64::MIN, 0, "the local date-time is not in the years 0001 to 9999"),
+        (i64::MAX, 999_999_999, "the local date-time is not in the years 0001 to 9999"),
+        (0, 1_000_000_000, "1000000000 nanoseconds are not in 0 to 999999999"),
+        (0, u32::MAX, "4294967295 nanoseconds are not in 0 to 999999999"),
+    ] {
+        let error = DateTime::from_unix(seconds, nanoseconds).unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.at()), (message, None));
+    }
+}
+
+#[test]
+fn beyond_the_calendar_utc_is_an_offset_that_is_in_it() {
+    for (text, utc) in [
+        ("0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00+23:59"),
+        ("0001-01-01T00:00:30+01:00", "0001-01-01T22:59:30+23:59"),
+        ("0001-01-01T00:59:59.9999999+01:00", "0001-01-01T23:58:59.9999999+23:59"),
+        ("0001-01-01T01:00:00+01:00", "0001-01-01T00:00:00Z"),
+        ("9999-12-31T23:59:59.9999999-23:59", "9999-12-31T23:59:59.9999999-23:59"),
+        ("9999-12-31T23:30:00-01:00", "9999-12-31T00:31:00-23:59"),
+        ("9999-12-31T22:59:59.9999999-01:00", "9999-12-31T23:59:59.9999999Z"),
+        ("2026-11-21T00:30:00+01:00", "2026-11-20T23:30:00Z"),
+    ] {
+        let at: DateTime = text.parse().unwrap();
+        assert_eq!(at.to_utc().to_string(), utc, "{text}");
+    }
+}
+
+#[test]
 fn an_error_is_small_and_goes_where_errors_go() {
     assert!(size_of::<DateTimeError>() <= 8);
     let error = DateTime::parse(b"").unwrap_err();
@@ -418,6 +457,38 @@ proptest! {
         prop_assert_eq!(made.is_ok(), in_range);
         if let Ok(made) = made {
             prop_assert_eq!(made.to_string().parse(), Ok(made));
+        }
+    }
+
+    #[test]
+    fn unix_time_is_what_jiff_says(
+        (seconds, nanoseconds) in prop_oneof![
+            (-62_135_596_800..=253_402_207_200_i64, 0..=999_999_999_i32),
+            (-3..=3_i64, 0..=999_999_999_i32),
+        ],
+    ) {
+        let ours = DateTime::from_unix(seconds, nanoseconds.unsigned_abs()).unwrap();
+        // jiff's nanoseconds have the sign of the seconds.
+        let theirs = Timestamp::from_second(seconds).unwrap() + nanoseconds.nanoseconds();
+        let ticks = theirs.as_nanosecond().div_euclid(100);
+        prop_assert_eq!((i128::from(ours.ticks()), ours.offset()), (ticks, 0));
+    }
+
+    #[test]
+    fn a_date_time_in_utc_is_the_same_instant(model in models()) {
+        let ours: DateTime = model.text().parse().unwrap();
+        let utc = ours.to_utc();
+        prop_assert_eq!(utc.ticks(), ours.ticks());
+        prop_assert_eq!(utc.to_utc(), utc);
+        prop_assert_eq!(utc.to_string().parse(), Ok(utc), "its text can be read");
+        let local = model.local.checked_sub((i64::from(model.offset) * 60).seconds());
+        if let Ok(local) = local && local.year() >= 1 {
+            prop_assert_eq!(utc.offset(), 0);
+            prop_assert_eq!(utc.to_string(), Model { local, offset: 0 }.text());
+        } else {
+            prop_assert!(DateTime::from_ticks(utc.ticks(), 0).is_err());
+            let is_early = model.local.year() == 1;
+            prop_assert_eq!(utc.offset(), if is_early { 1439 } else { -1439 });
         }
     }
 

@@ -2,30 +2,35 @@
 
 use proptest::prelude::*;
 use runtally::strategies::counts;
-use runtally::{Counter, Counts, Event, Of, OutOfRange, Overflow, RunState, Summary};
+use runtally::{
+    Counted, Counter, Counts, Event, Gate, OutOfRange, Overflow, RunState, RunStates, Summary,
+    Verdict,
+};
 
-/// Graph's number, Graph's name, severity, and the two counters on the wire.
-const STATES: [(RunState, u8, &str, u8, &str, &str); 6] = [
-    (RunState::Unknown, 0, "unknown", 2, "unknownDeviceCount", "unknownUserCount"),
-    (RunState::Success, 1, "success", 1, "successfulDeviceCount", "successfulUserCount"),
-    (RunState::Fail, 2, "fail", 4, "failedDeviceCount", "failedUserCount"),
-    (RunState::ScriptError, 3, "scriptError", 5, "errorDeviceCount", "errorUserCount"),
-    (RunState::Pending, 4, "pending", 3, "pendingDeviceCount", "pendingUserCount"),
+type Row = (RunState, u8, &'static str, [u8; 2], &'static str, &'static str);
+
+/// Graph's number, Graph's name, severity and finality, and the two counters on the wire.
+const STATES: [Row; 6] = [
+    (RunState::Unknown, 0, "unknown", [2, 0], "unknownDeviceCount", "unknownUserCount"),
+    (RunState::Success, 1, "success", [1, 3], "successfulDeviceCount", "successfulUserCount"),
+    (RunState::Fail, 2, "fail", [4, 4], "failedDeviceCount", "failedUserCount"),
+    (RunState::ScriptError, 3, "scriptError", [5, 5], "errorDeviceCount", "errorUserCount"),
+    (RunState::Pending, 4, "pending", [3, 1], "pendingDeviceCount", "pendingUserCount"),
     (
         RunState::NotApplicable,
         5,
         "notApplicable",
-        0,
+        [0, 2],
         "notApplicableDeviceCount",
         "notApplicableUserCount",
     ),
 ];
 
 #[test]
-fn a_run_state_is_its_number_its_name_and_its_severity() {
+fn a_run_state_is_its_number_its_name_its_severity_and_its_finality() {
     assert_eq!(RunState::ALL, STATES.map(|(state, ..)| state));
     assert_eq!(RunState::default(), RunState::Unknown);
-    for (state, number, name, severity, devices, users) in STATES {
+    for (state, number, name, [severity, finality], devices, users) in STATES {
         assert_eq!(state.number(), number);
         assert_eq!(RunState::from_number(number), Some(state));
         assert_eq!(state.name(), name);
@@ -34,7 +39,9 @@ fn a_run_state_is_its_number_its_name_and_its_severity() {
         assert_eq!(format!("{state:>14}|{state:<14}|"), format!("{name:>14}|{name:<14}|"));
         assert_eq!(state.severity(), severity);
         assert_eq!(RunState::from_severity(severity), Some(state));
-        for (of, name) in [(Of::Devices, devices), (Of::Users, users)] {
+        assert_eq!(state.finality(), finality);
+        assert_eq!(RunState::from_finality(finality), Some(state));
+        for (of, name) in [(Counted::Devices, devices), (Counted::Users, users)] {
             let counter = Counter { of, state };
             assert_eq!(counter.name(), name);
             assert_eq!(format!("{counter:>25}"), format!("{name:>25}"));
@@ -43,6 +50,7 @@ fn a_run_state_is_its_number_its_name_and_its_severity() {
     for number in 6..=u8::MAX {
         assert_eq!(RunState::from_number(number), None);
         assert_eq!(RunState::from_severity(number), None);
+        assert_eq!(RunState::from_finality(number), None);
     }
 }
 
@@ -76,8 +84,43 @@ fn a_count_has_the_range_of_an_int32_that_is_not_negative() {
 }
 
 #[test]
+fn counts_are_six_numbers_by_graphs_number() {
+    let numbers = [10, 11, 12, 13, 14, 2_147_483_647];
+    let counts = Counts::try_from(numbers).expect("in range");
+    assert_eq!(<[u32; 6]>::from(counts), numbers);
+    for (number, state) in RunState::ALL.into_iter().enumerate() {
+        assert_eq!(counts[state], numbers[number]);
+        let mut above = numbers;
+        above[number] = 2_147_483_648;
+        assert_eq!(Counts::try_from(above), Err(OutOfRange { state }));
+    }
+    let two = [0, u32::MAX, 0, u32::MAX, 0, 0];
+    assert_eq!(Counts::try_from(two), Err(OutOfRange { state: RunState::Success }), "the first");
+    // Owned, borrowed and by name, with their length known.
+    let listed = RunState::ALL.into_iter().zip(numbers);
+    assert!(counts.into_iter().eq(listed.clone()));
+    assert!((&counts).into_iter().eq(listed.clone()));
+    assert!(counts.iter().eq(listed));
+    assert_eq!(counts.iter().len(), 6);
+}
+
+#[test]
+fn a_set_of_run_states_holds_what_was_put_in() {
+    for bits in 0..64u8 {
+        let holds = |state: &RunState| bits & 1 << state.number() != 0;
+        let set: RunStates = RunState::ALL.into_iter().filter(holds).collect();
+        assert!(RunState::ALL.into_iter().all(|state| set.contains(state) == holds(&state)));
+        for state in RunState::ALL {
+            assert!(set.with(state).contains(state));
+            assert_eq!(set.with(state) == set, set.contains(state));
+        }
+    }
+    assert_eq!(RunStates::NONE, RunStates::default());
+}
+
+#[test]
 fn an_overflow_names_its_counter() {
-    let overflow = Overflow(Counter { of: Of::Users, state: RunState::Pending });
+    let overflow = Overflow(Counter { of: Counted::Users, state: RunState::Pending });
     assert_eq!(overflow.to_string(), "pendingUserCount would pass its limit, 2147483647");
 }
 
@@ -108,6 +151,7 @@ fn a_cloned_event_is_the_event() {
         assert_eq!(kept.device, device);
         assert_eq!(kept.user.as_ref(), user);
         assert_eq!((kept.state, kept.at), (RunState::Fail, at));
+        assert_eq!(kept.as_ref(), event);
     }
 }
 
@@ -129,6 +173,34 @@ proptest! {
                 (result, out) => prop_assert!(false, "{result:?}, {out:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_gate_divides_as_one_does_by_hand(
+        devices in counts(), failed in 0..64u8, executed in 0..64u8,
+        minimum in prop_oneof![0..20u32, any::<u32>()], per_10_000 in prop_oneof![0..=10_001u32, any::<u32>()],
+    ) {
+        let set = |bits: u8| -> RunStates {
+            RunState::ALL.into_iter().filter(|state| bits & 1 << state.number() != 0).collect()
+        };
+        let sum = |bits: u8| -> u128 {
+            let counted = devices.iter().filter(|(state, _)| bits & 1 << state.number() != 0);
+            counted.map(|(_, count)| u128::from(count)).sum()
+        };
+        let gate = Gate { failed: set(failed), executed: set(executed), minimum, per_10_000 };
+        let summary = Summary { devices, users: Counts::ZERO, last_run: None };
+        let (failed, executed) = (sum(failed), sum(executed));
+        let verdict = if executed == 0 || executed < u128::from(minimum) {
+            Verdict::TooFew
+        } else if failed * 10_000 >= executed * u128::from(per_10_000) {
+            Verdict::Reached
+        } else {
+            Verdict::Below
+        };
+        prop_assert_eq!(gate.verdict(&summary), verdict);
+        // Of users, nothing is asked.
+        let with_users = Summary { users: devices, ..summary };
+        prop_assert_eq!(gate.verdict(&with_users), verdict);
     }
 
     #[test]

@@ -23,26 +23,35 @@ const ROWS: [(RunState, &str, &str); 6] = [
 pub(crate) struct Chart {
     pub(crate) title: &'static str,
     pub(crate) counts: Counts,
+    /// How many of the pending ones have been so for too long.
+    pub(crate) overdue: Option<u64>,
     pub(crate) colour: bool,
 }
 
 impl fmt::Display for Chart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let total = self.counts.total();
-        let of_total = HumanCount(total).to_string();
+        let of_total = HumanCount(self.counts.total()).to_string();
         let (bold, plain) = if self.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
         writeln!(f, "{bold}{:>14}{of_total:>51}{plain}", self.title)?;
         for (state, label, hue) in ROWS {
-            let count = u64::from(self.counts[state]);
-            let bar = bar(count, total);
-            let permille = (count * 1000 + total / 2).checked_div(total).unwrap_or(0);
-            write!(f, "{label:>14}  ")?;
-            let hue = if self.colour { hue } else { "" };
-            write!(f, "{hue}{bar}{plain}")?;
-            let count = HumanCount(count).to_string();
-            writeln!(f, " {count:>8}{:>5}.{} %", permille / 10, permille % 10)?;
+            self.row(f, label, hue, self.counts[state].into())?;
+            if let (RunState::Pending, Some(overdue)) = (state, self.overdue) {
+                self.row(f, "└ overdue", hue, overdue)?;
+            }
         }
         Ok(())
+    }
+}
+
+impl Chart {
+    fn row(&self, f: &mut fmt::Formatter<'_>, label: &str, hue: &str, count: u64) -> fmt::Result {
+        let total = self.counts.total();
+        let bar = bar(count, total);
+        let permille = (count * 1000 + total / 2).checked_div(total).unwrap_or(0);
+        let (hue, plain) = if self.colour { (hue, "\x1b[0m") } else { ("", "") };
+        let count = HumanCount(count).to_string();
+        let (whole, tenths) = (permille / 10, permille % 10);
+        writeln!(f, "{label:>14}  {hue}{bar}{plain} {count:>8}{whole:>5}.{tenths} %")
     }
 }
 

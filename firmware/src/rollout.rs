@@ -1,8 +1,10 @@
 //! A trace of what clients reported, then what an operator asks.
 
-use runtally::Outcome;
-use runtally::graph::{DeviceState, Request, Settings, Store};
-use uuid::{Uuid, uuid};
+use runtally::Effect;
+use runtally::graph::DeviceState;
+use runtally::http::{Request, Settings};
+use runtally::store::{RolloutId, Store};
+use uuid::uuid;
 
 /// One configuration of 512 devices and 64 users: three quarters of the board's RAM.
 pub type Gateway = Store<1, 0, 512, 64>;
@@ -10,7 +12,8 @@ pub type Gateway = Store<1, 0, 512, 64>;
 /// Fits every resource that is asked for here.
 pub const BUFFER: usize = 2048;
 
-const CONFIGURATION: Uuid = uuid!("11111111-2222-3333-4444-555555555555");
+const CONFIGURATION: RolloutId =
+    RolloutId::configuration(uuid!("11111111-2222-3333-4444-555555555555"));
 
 const SUMMARY: &str =
     "/deviceManagement/hardwareConfigurations/11111111-2222-3333-4444-555555555555/runSummary";
@@ -18,8 +21,13 @@ const SUMMARY: &str =
 /// `hardwareConfigurationDeviceState` documents, one per line.
 pub(crate) const TRACE: &[u8] = include_bytes!("../rollout.jsonl");
 
-const SETTINGS: Settings<'_> =
-    Settings { read_token: "reader", write_token: "writer", bare: false, origin: "" };
+const SETTINGS: Settings<'_> = Settings {
+    read_tokens: &["reader"],
+    write_tokens: &["writer"],
+    bare: false,
+    origin: "",
+    clock: None,
+};
 
 /// What the operator asks: the summary, a change to it, and the summary again.
 const REQUESTS: [Request<'_>; 3] = {
@@ -64,18 +72,18 @@ pub fn play(
     buffer: &mut [u8],
     mut print: impl FnMut(&[u8]),
 ) -> Result<Tallied, &'static str> {
-    let configuration =
-        store.declare_configuration(CONFIGURATION).map_err(|_| "no room for a configuration")?;
+    store.insert(CONFIGURATION).map_err(|_| "no room for a configuration")?;
+    let tally = store.tally_mut(CONFIGURATION).ok_or("just inserted")?;
     let mut tallied = Tallied::default();
     for line in TRACE.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         let state = DeviceState::decode(line).map_err(|_| "a line is no device state")?;
-        match configuration.apply(&state.event()).map_err(|_| "an event was refused")? {
-            Outcome::Applied { .. } => tallied.applied += 1,
-            Outcome::Duplicate => tallied.duplicate += 1,
-            Outcome::Stale => tallied.stale += 1,
+        match tally.apply(&state.event()).map_err(|_| "an event was refused")? {
+            Effect::Applied { .. } => tallied.applied += 1,
+            Effect::Duplicate => tallied.duplicate += 1,
+            Effect::Stale | Effect::Unknown => tallied.stale += 1,
         }
     }
-    configuration.tally().audit().map_err(|_| "an invariant does not hold")?;
+    tally.audit().map_err(|_| "an invariant does not hold")?;
 
     for request in &REQUESTS {
         let response = store.handle(request, &SETTINGS, buffer);

@@ -20,14 +20,15 @@ class Service:
     read_token = "reading-token"
     write_token = "writing-token"
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, rollouts=True):
         self.configuration = str(uuid.uuid4())
         self.script = str(uuid.uuid4())
+        known = ["--configuration", self.configuration, "--script", self.script]
         self.process = subprocess.Popen(
             [
                 BINARY,
                 *["--listen", "127.0.0.1:0", "--log", "warn"],
-                *["--configuration", self.configuration, "--script", self.script],
+                *(known if rollouts else []),
                 *arguments,
             ],
             stdout=subprocess.PIPE,

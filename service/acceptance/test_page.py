@@ -12,6 +12,8 @@ if BROWSER is None:
 
 from playwright.sync_api import expect, sync_playwright
 
+from conftest import Service
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -63,7 +65,7 @@ def fill(service):
 
 def sign_in(page, service, token=None):
     page.goto(service.origin)
-    page.get_by_label("Reading token").fill(token or service.read_token)
+    page.get_by_label("Token", exact=True).fill(token or service.read_token)
     page.get_by_role("button", name="Show the roll-out").click()
 
 
@@ -140,6 +142,9 @@ def test_the_keyboard_is_enough(page, service):
 def test_a_wrong_token_is_told_and_none_is_in_the_address(page, service):
     sign_in(page, service, "wrong")
     expect(page.get_by_role("alert")).to_have_text("The service does not know this token.")
+    # No header can carry these, so the browser would refuse to send them.
+    sign_in(page, service, "\u201creading-token\u201d")
+    expect(page.get_by_role("alert")).to_have_text("The service does not know this token.")
     sign_in(page, service)
     expect(page.locator("#board")).to_be_visible()
     assert page.url == f"{service.origin}/"
@@ -153,7 +158,7 @@ def test_a_wrong_token_is_told_and_none_is_in_the_address(page, service):
     page.reload()
     expect(page.locator("#board")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_label("Reading token")).to_be_focused()
+    expect(page.get_by_label("Token", exact=True)).to_be_focused()
     assert page.evaluate("sessionStorage.length") == 0
 
 
@@ -197,6 +202,98 @@ def test_an_answer_that_stays_away_is_told_and_waited_for(page, service):
     expect(page.locator("#devices .total")).to_have_text("1")
     page.unroute("**/runSummary")
     expect(page.locator("#status")).to_contain_text("Live")
+
+
+def test_it_looks_again_until_something_is_rolled_out(page):
+    service = Service(rollouts=False)
+    try:
+        sign_in(page, service)
+        expect(page.locator("#status")).to_contain_text("Nothing is rolled out yet")
+        expect(page.locator("#board")).to_be_hidden()
+        service.ask("POST", f"hardwareConfigurations/{service.configuration}/runSummary", {
+            f"{name}{of}Count": 1 for name in STATES.values() for of in ("Device", "User")
+        })
+        expect(page.locator("#board")).to_be_visible()
+        expect(page.locator("#devices .total")).to_have_text("6")
+        assert page.complaints == []
+    finally:
+        service.stop()
+
+
+def test_a_name_cannot_turn_what_is_beside_it_around(page, service):
+    name = "ada\u202egpj.exe@example.com"
+    service.report(1, name, "success")
+    sign_in(page, service)
+    user = page.locator("button.user bdi")
+    expect(user).to_have_text(name)
+    assert user.evaluate("node => getComputedStyle(node).unicodeBidi") == "isolate"
+    # The cells beside it read from left to right.
+    assert page.locator("tbody .state").first.inner_text() == "Successful"
+
+
+def test_overdue_devices_and_the_gate_are_shown(page):
+    service = Service("--overdue", "1", "--gate", "50", "--gate-minimum", "2")
+    try:
+        service.report(1, "ada@example.com", "pending", "2026-11-21T09:30:00Z")
+        service.report(2, "ada@example.com", "success")
+        sign_in(page, service)
+        expect(page.locator("#overdue")).to_have_text("1 overdue: pending for too long")
+        expect(page.locator("#gate")).to_contain_text("too few")
+        service.report(3, "bob@example.com", "fail")
+        expect(page.locator("#gate")).to_contain_text("stop", timeout=15_000)
+        service.report(4, "bob@example.com", "success")
+        expect(page.locator("#gate")).to_contain_text("open", timeout=15_000)
+        service.report(1, "ada@example.com", "success", "2026-11-21T10:30:00Z")
+        expect(page.locator("#overdue")).to_have_text("None overdue", timeout=15_000)
+        assert page.complaints == []
+    finally:
+        service.stop()
+
+
+def test_devices_are_retired_and_removed_after_a_question(page, service):
+    for number in (1, 2, 3):
+        service.report(number, "ada@example.com", "success")
+    sign_in(page, service, service.write_token)
+    page.locator("button.user").click()
+    devices = page.locator(".devices li")
+    expect(devices).to_have_count(3)
+    first = devices.filter(has_text="000000000001")
+    first.get_by_role("button", name="Remove").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Remove this device?")
+    expect(dialog).to_contain_text("00000000-0000-0000-0000-000000000001")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(devices).to_have_count(3)
+    assert service.summary()["successfulDeviceCount"] == 3
+
+    first.get_by_role("button", name="Remove").click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(devices).to_have_count(2)
+    assert service.summary()["successfulDeviceCount"] == 2
+    devices.filter(has_text="000000000002").get_by_role("button", name="Retire").click()
+    dialog.get_by_role("button", name="Retire").click()
+    expect(devices).to_have_count(1)
+    assert service.summary()["successfulDeviceCount"] == 2
+    expect(page.locator("#devices .total")).to_have_text("2")
+    assert page.complaints == []
+
+    # Whoever may only read is not offered it.
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, service)
+    page.locator("button.user").click()
+    expect(devices).to_have_count(1)
+    expect(page.get_by_role("button", name="Remove")).to_have_count(0)
+
+
+def test_nothing_but_its_own_script_runs(page, service):
+    sign_in(page, service)
+    expect(page.locator("#board")).to_be_visible()
+    ran = page.evaluate("""() => {
+        const script = document.createElement("script");
+        try { script.textContent = "window.ran = true"; document.body.append(script); } catch {}
+        return window.ran === true;
+    }""")
+    assert not ran
 
 
 def test_the_page_is_one_small_file():

@@ -7,41 +7,90 @@
 //!
 //! Answers every GET with 200 and every POST with 201, and a body of that length.
 
+use std::collections::HashMap;
 use std::env::args;
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse;
-use runtally::graph::{Request, Response, Settings};
-use runtally_service::{Desk, Limits, Options, Rollouts, Totals, router, serve};
+use runtally::http::{Request, Response, Settings};
+use runtally::store::RolloutId;
+use runtally_service::{
+    Limits, Log, Options, Plan, RolloutRow, Rollouts, Service, Tokens, Totals, Written, serve,
+};
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 /// Answers so many bytes, whatever is asked.
 struct Constant(usize);
 
-static DESK: Mutex<Desk<Constant>> = Mutex::new(Desk::new(Constant(0)));
+static STORE: RwLock<Constant> = RwLock::new(Constant(0));
 
 impl Rollouts for Constant {
-    fn handle<'b>(
-        &mut self,
+    fn answer<'b>(
+        &self,
         request: &Request<'_>,
         _settings: &Settings<'_>,
         buffer: &'b mut [u8],
-    ) -> Response<'b> {
-        Response {
+    ) -> (Response<'b>, Option<Plan>) {
+        let response = Response {
             status: if request.method == "GET" { 200 } else { 201 },
             content_type: Some("application/json"),
             allow: None,
             body: &buffer[..self.0],
-        }
+        };
+        (response, None)
+    }
+
+    fn retire(&self, _: RolloutId, _: Uuid) -> Option<Plan> {
+        None
+    }
+
+    fn reseed(&mut self, _: u64) {}
+
+    fn insert(&mut self, _: RolloutId) -> Result<bool, String> {
+        Ok(false)
+    }
+
+    fn set_version(&mut self, _: Uuid, _: i32) -> Vec<(RolloutId, RolloutRow)> {
+        Vec::new()
+    }
+
+    fn commit(&mut self, _: &Plan) -> Result<(), String> {
+        Ok(())
     }
 
     fn totals(&self) -> Vec<Totals> {
         Vec::new()
+    }
+
+    fn overdue(&self, _: Duration) -> HashMap<RolloutId, usize> {
+        HashMap::new()
+    }
+
+    fn room(&self, _: RolloutId) -> [usize; 2] {
+        [0; 2]
+    }
+
+    fn capacity(&self) -> usize {
+        0
+    }
+
+    fn live(&self, _: RolloutId) -> HashMap<&'static str, u32> {
+        HashMap::new()
+    }
+
+    fn audit(&self, _: RolloutId) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn restore(&mut self, _: RolloutId, _: &Written) -> Result<(), String> {
+        Ok(())
     }
 }
 
@@ -60,19 +109,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         axum::serve(listener, Router::new().fallback(answer)).await?;
     } else {
-        tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
-            .with_ansi(false)
-            .with_target(false)
-            .init();
-        DESK.lock().map_err(|_| "nobody else has it")?.store().0 = length;
-        serve(
-            listener,
-            router(&DESK, Options::default()),
-            &Limits::default(),
-            std::future::pending(),
-        )
-        .await;
+        let log = Log::start(std::io::stderr(), Arc::default())?;
+        tracing_subscriber::fmt().with_writer(log).with_ansi(false).with_target(false).init();
+        STORE.write().map_err(|_| "nobody else has it")?.0 = length;
+        let tokens = Tokens::new(vec!["reading-token".into()], vec!["writing-token".into()])?;
+        let service = Service::new(&STORE, None, Options { tokens, ..Options::default() })?;
+        serve(listener, service, &Limits::default(), std::future::pending()).await;
     }
     Ok(())
 }

@@ -2,44 +2,45 @@
 //! tokio.
 //!
 //! The way of a request: [`serve`] takes connections and holds them to the [`Limits`]; the
-//! [`router`] knows the paths of this service and hands every other to the [`Desk`], where the
-//! library answers it. With [`Journaled`] as the desk's store, what a request changed is in a
-//! [`journal`] by then, and the [`Committer`] makes it durable before the answer is sent.
+//! [`Service`] answers the few paths of its own and hands every other to the store, where the
+//! library answers it. Where the store is kept in a [`Database`], what a request changes is written
+//! there, many requests with one transaction, before the store changes and the answer is sent.
 //!
 //! ```no_run
-//! use std::sync::Mutex;
+//! use std::sync::RwLock;
 //!
-//! use runtally::graph::Store;
-//! use runtally_service::{Desk, Limits, Options, router, serve};
+//! use runtally::store::Store;
+//! use runtally_service::{Limits, Options, Service, Tokens, serve};
 //!
 //! /// One configuration of 512 devices and 64 users: empty, it is all zero bytes.
-//! static DESK: Mutex<Desk<Store<1, 0, 512, 64>>> = Mutex::new(Desk::new(Store::new()));
+//! static STORE: RwLock<Store<1, 0, 512, 64>> = RwLock::new(Store::new());
 //!
-//! # async fn run() -> std::io::Result<()> {
-//! let options = Options {
-//!     read_token: "reader".to_owned(),
-//!     write_token: "writer".to_owned(),
-//!     ..Options::default()
-//! };
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let tokens = Tokens::new(vec!["reading-token".to_owned()], vec!["writing-token".to_owned()])?;
+//! let service = Service::new(&STORE, None, Options { tokens, ..Options::default() })?;
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-//! serve(listener, router(&DESK, options), &Limits::default(), std::future::pending()).await;
+//! serve(listener, service, &Limits::default(), std::future::pending()).await;
 //! # Ok(())
 //! # }
 //! ```
 
 mod app;
-mod committer;
+mod database;
 pub mod demo;
-mod desk;
-pub mod journal;
-mod journaled;
+mod log;
 mod metrics;
 mod origin;
+mod page;
+mod pages;
 mod server;
+mod store;
+mod tokens;
 
-pub use app::{Options, router};
-pub use committer::Committer;
-pub use desk::{Desk, Rollouts, Totals};
-pub use journaled::Journaled;
+pub use app::{Options, Service};
+pub use database::{Claims, Database, DatabaseError, MOST_BYTES, RolloutRow, Written};
+pub use log::{Line, Log};
+pub use metrics::Metrics;
 pub use origin::{NoOrigin, Origin};
-pub use server::{Limits, serve};
+pub use server::{Limits, RESERVE, serve};
+pub use store::{Plan, Rollouts, Totals};
+pub use tokens::{LONGEST, SHORTEST, TokenError, Tokens};

@@ -1,21 +1,32 @@
 //! `runtally-service`: the command.
 
 mod args;
+mod start;
 
 use std::error::Error;
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use args::{Args, Ask};
-use runtally::graph::RolloutId;
-use runtally_service::{Committer, Desk, Journaled, Options, demo, router, serve};
+use runtally::Gate;
+use runtally::store::{RolloutId, Store};
+use runtally_service::{
+    Database, Limits, Log, MOST_BYTES, Metrics, Options, Rollouts, Service, demo, serve,
+};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 /// Eight configurations and eight scripts, each of 65 534 devices and 16 384 users. Empty, it is
 /// all zero bytes: the system gives memory to a row when it is first written.
-static DESK: Mutex<Desk<Journaled<8, 8, 65_534, 16_384>>> = Mutex::new(Desk::new(Journaled::new()));
+static STORE: RwLock<Store<8, 8, 65_534, 16_384>> = RwLock::new(Store::new());
+
+/// How long the log is given to be written at the end.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let args = match Ask::from_env() {
@@ -23,93 +34,157 @@ fn main() -> ExitCode {
         Ok(Ask::Help) => return print(args::HELP),
         Ok(Ask::Version) => return print(concat!("runtally-service ", env!("CARGO_PKG_VERSION"))),
         Err(error) => {
-            eprintln!("runtally-service: {error}; --help lists the options");
+            let _ =
+                writeln!(std::io::stderr(), "runtally-service: {error}; --help lists the options");
             return ExitCode::from(2);
         }
     };
-    match run(args) {
+    let metrics = Arc::<Metrics>::default();
+    // From here on nothing else writes to standard error: nobody waits for whoever reads it.
+    let log = match Log::start(std::io::stderr(), Arc::clone(&metrics)) {
+        Ok(log) => log,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "runtally-service: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = match run(&args, &log, metrics) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("runtally-service: {error}");
+            log.line(&format!("runtally-service: {error}"));
             ExitCode::FAILURE
         }
-    }
+    };
+    log.flush(LAST_LINES);
+    code
 }
 
-#[tokio::main]
-async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+fn run(args: &Args, log: &Log, metrics: Arc<Metrics>) -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(log.clone())
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .with_max_level(args.log)
         .init();
-    {
-        let mut desk = DESK.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody outside can choose keys that collide.
-        desk.store().reseed(getrandom::u64()?);
-        if let Some(path) = &args.journal {
-            let recovered = desk.store().open(path);
-            let recovered =
-                recovered.map_err(|error| format!("the journal {}: {error}", path.display()))?;
-            eprintln!(
-                "journal {}: records: {} restored, {} damaged",
-                path.display(),
-                recovered.records,
-                recovered.damaged
-            );
-        }
-        let configurations = args.configurations.into_iter().map(RolloutId::Configuration);
-        for id in configurations.chain(args.scripts.into_iter().map(RolloutId::Script)) {
-            desk.store().declare(id)?;
-        }
-    }
-    let committer = Committer::start(&DESK)?;
-    // A file that may grow no further is a write that fails, not the end.
-    let _too_large = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
-    let options = Options {
-        read_token: token("RUNTALLY_READ_TOKEN", "may read")?,
-        write_token: token("RUNTALLY_WRITE_TOKEN", "may read and write")?,
+    let panics = log.clone();
+    std::panic::set_hook(Box::new(move |panic| panics.line(&panic.to_string())));
+
+    let limits = start::limits(args)?;
+    let mut options = Options {
+        tokens: start::tokens(args, log)?,
         bare: args.bare,
-        origin: args.origin,
+        origin: args.origin.clone(),
+        gate: args.gate.map(|per_10_000| Gate {
+            per_10_000,
+            minimum: args.gate_minimum.unwrap_or(1),
+            ..Gate::default()
+        }),
+        metrics,
         ..Options::default()
     };
+    options.earliest = args.earliest.unwrap_or(options.earliest);
+    options.ahead = args.ahead.unwrap_or(options.ahead);
+    options.overdue = args.overdue.unwrap_or(options.overdue);
 
+    let runtime = Runtime::new()?;
+    // A file that may grow no further is a write that fails, not the end.
+    let _too_large = runtime.block_on(async { signal(SignalKind::from_raw(libc::SIGXFSZ)) })?;
+    let database = open(args, log)?;
+    let service = Service::new(&STORE, database, options)?;
+    let result = runtime.block_on(listen(args, limits, &service));
+    service.finish(limits.farewell);
+    // A task that waits for what never comes is left behind.
+    runtime.shutdown_background();
+    result
+}
+
+/// Fills the store with what is on file and what the arguments name.
+fn open(args: &Args, log: &Log) -> Result<Option<Database>, Box<dyn Error>> {
+    let mut store = STORE.write().unwrap_or_else(PoisonError::into_inner);
+    let store: &mut dyn Rollouts = &mut *store;
+    // Nobody outside can choose keys that collide.
+    store.reseed(getrandom::u64()?);
+    let mut database = None;
+    if let Some(path) = &args.database {
+        let named = |error| format!("the database {}: {error}", path.display());
+        start::file_size(MOST_BYTES)?;
+        let mut opened = Database::open(path).map_err(named)?;
+        let devices = opened.restore(store).map_err(named)?;
+        log.line(&format!("database {}: {devices} devices", path.display()));
+        database = Some(opened);
+    }
+    let configurations = args.configurations.iter().copied().map(RolloutId::configuration);
+    let mut new = Vec::new();
+    for id in configurations.chain(args.scripts.iter().copied().map(RolloutId::script)) {
+        if store.insert(id)? {
+            new.push(id);
+        }
+    }
+    if let Some(database) = &mut database {
+        database.insert(&new)?;
+    }
+    for &(id, version) in &args.versions {
+        let changed = store.set_version(id, version);
+        if changed.is_empty() {
+            return Err(
+                format!("--version-of {id}={version}: no such configuration or script").into()
+            );
+        }
+        if let Some(database) = &mut database {
+            database.write_versions(&changed)?;
+        }
+    }
+    Ok(database)
+}
+
+async fn listen(args: &Args, limits: Limits, service: &Service) -> Result<(), Box<dyn Error>> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let shutdown = async {
+    let listener = bind(args.listen).await?;
+    let (ends, end) = watch::channel(false);
+    let health = match args.health {
+        Some(address) => {
+            let listener = bind(address).await?;
+            let address = listener.local_addr()?;
+            let service = service.health();
+            let limits = Limits { connections: 64, connections_per_address: 64, ..limits };
+            let end = ended(end.clone());
+            let serving = async move { serve(listener, service, &limits, end).await };
+            Some((address, tokio::spawn(serving)))
+        }
+        None => None,
+    };
+    print(&format!("listening on http://{}", listener.local_addr()?));
+    if let Some((address, _)) = &health {
+        print(&format!("health on http://{address}"));
+    }
+    if args.demo {
+        tokio::spawn(demo::run(service.clone()));
+    }
+    tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-    };
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
-    print(&format!("listening on http://{}", listener.local_addr()?));
-    if args.demo {
-        let write_token = options.write_token.clone();
-        tokio::spawn(async move { demo::run(&DESK, &write_token).await });
-    }
-    serve(listener, router(&DESK, options), &args.limits, shutdown).await;
-    if let Some(committer) = committer {
-        committer.finish();
+        ends.send_replace(true);
+        // Until then both ends are served.
+        ends.closed().await;
+    });
+    serve(listener, service.clone(), &limits, ended(end)).await;
+    if let Some((_, health)) = health {
+        let _ = health.await;
     }
     Ok(())
 }
 
-/// The token of this variable, or a random one.
-fn token(variable: &str, permission: &str) -> Result<String, Box<dyn Error>> {
-    match std::env::var(variable) {
-        Ok(token) if token.is_empty() => Err(format!("{variable} is empty").into()),
-        Ok(token) => Ok(token),
-        Err(std::env::VarError::NotUnicode(_)) => Err(format!("{variable} is not text").into()),
-        Err(std::env::VarError::NotPresent) => {
-            let token = format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?);
-            eprintln!("token that {permission}, since {variable} is not set: {token}");
-            Ok(token)
-        }
-    }
+async fn bind(address: SocketAddr) -> Result<TcpListener, Box<dyn Error>> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| format!("cannot listen on {address}: {error}").into())
+}
+
+async fn ended(mut end: watch::Receiver<bool>) {
+    let _ = end.wait_for(|is_ended| *is_ended).await;
 }
 
 /// A line on standard output. If nobody reads it any more, that is no reason to stop.

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
+use axum::http::HeaderMap;
 use axum::http::header::HOST;
-use axum::http::request::Parts;
 use axum::http::uri::{Authority, Uri};
 
 /// Scheme and authority, such as `https://counts.example.com`.
@@ -32,12 +32,12 @@ impl Origin {
     /// [`NoOrigin`] if there is no `Host` header, more than one, or one that is no host.
     ///
     /// Source: RFC 9112, section 3.2: such a request is answered with 400.
-    pub(crate) fn of(request: &Parts) -> Result<Self, NoOrigin> {
-        let mut hosts = request.headers.get_all(HOST).iter();
+    pub(crate) fn of(headers: &HeaderMap, target: &Uri) -> Result<Self, NoOrigin> {
+        let mut hosts = headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(NoOrigin) };
         let host = Authority::try_from(host.as_bytes()).map_err(|_| NoOrigin)?;
         // A request target in absolute form says more than the header does.
-        let host = request.uri.authority().unwrap_or(&host);
+        let host = target.authority().unwrap_or(&host);
         if !is_host(host) {
             return Err(NoOrigin);
         }

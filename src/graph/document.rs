@@ -6,20 +6,39 @@ use super::text::{Escape, Escaped};
 use super::{Error, MAX_DEPTH, Reason};
 
 /// A place in a document.
+///
+/// What is read is `None` where it is not as it must be. Nothing is read after that, and
+/// [`error`](Self::error) says what was wrong: an error handed up by every function would take more
+/// code than what they do.
 pub(super) struct Document<'a> {
     text: &'a str,
     at: usize,
+    error: Option<Error>,
 }
 
 impl<'a> Document<'a> {
     /// At the start.
-    pub(super) fn new(json: &'a [u8]) -> Result<Self, Error> {
-        let text = str::from_utf8(json)
-            .map_err(|error| Error::new(error.valid_up_to(), Reason::NotUtf8))?;
-        if text.starts_with('\u{feff}') {
-            return Err(Error::new(0, Reason::ByteOrderMark));
+    pub(super) fn new(json: &'a [u8]) -> Self {
+        let mut document = Self { text: "", at: 0, error: None };
+        match str::from_utf8(json) {
+            Ok(text) => document.text = text,
+            Err(error) => document.fail(error.valid_up_to(), Reason::NotUtf8),
         }
-        Ok(Self { text, at: 0 })
+        if document.text.starts_with('\u{feff}') {
+            document.fail(0, Reason::ByteOrderMark);
+        }
+        document
+    }
+
+    /// What was wrong.
+    pub(super) const fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
+    /// `reason` is what was wrong, at byte `at`.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn fail(&mut self, at: usize, reason: Reason) {
+        self.error = Some(Error::new(at, reason));
     }
 
     /// The offset in bytes.
@@ -28,6 +47,7 @@ impl<'a> Document<'a> {
     }
 
     /// The next byte that is not white space.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn peek(&mut self) -> Option<u8> {
         let mut rest = self.rest();
         while let [b' ' | b'\t' | b'\n' | b'\r', after @ ..] = rest {
@@ -52,14 +72,15 @@ impl<'a> Document<'a> {
     }
 
     /// Goes past `byte`, for the lack of which `reason` is given.
-    pub(super) fn expect(&mut self, byte: u8, reason: Reason) -> Result<(), Error> {
-        if self.take(byte) { Ok(()) } else { Err(self.refuse(reason)) }
+    pub(super) fn expect(&mut self, byte: u8, reason: Reason) -> Option<()> {
+        if self.take(byte) { Some(()) } else { self.refuse(reason) }
     }
 
-    /// The error that `reason` is at this byte, or that there is no byte.
-    pub(super) fn refuse(&self, reason: Reason) -> Error {
+    /// `reason` is what is wrong with this byte, or there is no byte.
+    pub(super) fn refuse<T>(&mut self, reason: Reason) -> Option<T> {
         let reason = if self.at < self.text.len() { reason } else { Reason::Truncated };
-        Error::new(self.at, reason)
+        self.fail(self.at, reason);
+        None
     }
 
     /// Goes past the string `name` if it is next, spelled without escapes.
@@ -74,19 +95,19 @@ impl<'a> Document<'a> {
     }
 
     /// A property's name, which begins here.
-    pub(super) fn name(&mut self) -> Result<Escaped<'a>, Error> {
+    pub(super) fn name(&mut self) -> Option<Escaped<'a>> {
         self.string(Reason::NameNotAString)
     }
 
     /// The colon after a property's name.
-    pub(super) fn colon(&mut self) -> Result<(), Error> {
+    pub(super) fn colon(&mut self) -> Option<()> {
         self.expect(b':', Reason::NoColon)
     }
 
     /// A string that begins here; `reason` is given where there is none.
-    pub(super) fn string(&mut self, reason: Reason) -> Result<Escaped<'a>, Error> {
+    pub(super) fn string(&mut self, reason: Reason) -> Option<Escaped<'a>> {
         if !self.skip_if(b"\"") {
-            return Err(self.refuse(reason));
+            return self.refuse(reason);
         }
         let start = self.at;
         let mut shorter = 0_usize;
@@ -95,37 +116,44 @@ impl<'a> Document<'a> {
             match self.rest() {
                 [b'"', ..] => break,
                 [b'\\', after @ ..] => {
-                    let escape = Escape::read(after).map_err(|reason| match reason {
-                        Reason::Truncated => Error::new(self.text.len(), reason),
-                        _ => Error::new(self.at, reason),
-                    })?;
+                    let escape = match Escape::read(after) {
+                        Ok(escape) => escape,
+                        Err(Reason::Truncated) => {
+                            self.fail(self.text.len(), Reason::Truncated);
+                            return None;
+                        }
+                        Err(reason) => {
+                            self.fail(self.at, reason);
+                            return None;
+                        }
+                    };
                     let len = escape.len.saturating_add(1);
                     shorter =
                         shorter.saturating_add(len).saturating_sub(escape.stands_for.len_utf8());
                     self.step(len);
                 }
-                _ => return Err(self.refuse(Reason::ControlCharacter)),
+                _ => return self.refuse(Reason::ControlCharacter),
             }
         }
         // Both ends stand beside a quotation mark, so the text is cut between characters.
         let source = self.text.get(start..self.at).unwrap_or_default();
         self.step(1);
-        Ok(Escaped::new(source, source.len().saturating_sub(shorter)))
+        Some(Escaped::new(source, source.len().saturating_sub(shorter)))
     }
 
     /// Whether `null` begins here; goes past it.
-    pub(super) fn null(&mut self) -> Result<bool, Error> {
+    pub(super) fn null(&mut self) -> Option<bool> {
         let is_null = self.rest().first() == Some(&b'n');
         if is_null {
             self.literal("null")?;
         }
-        Ok(is_null)
+        Some(is_null)
     }
 
     /// A number that begins here, as it is written; `reason` is given where there is none.
-    pub(super) fn number(&mut self, reason: Reason) -> Result<&'a [u8], Error> {
+    pub(super) fn number(&mut self, reason: Reason) -> Option<&'a [u8]> {
         if !matches!(self.rest().first(), Some(b'-' | b'0'..=b'9')) {
-            return Err(self.refuse(reason));
+            return self.refuse(reason);
         }
         let start = self.rest();
         let from = self.at;
@@ -140,13 +168,13 @@ impl<'a> Document<'a> {
             self.skip_if(b"+-");
             self.digits()?;
         }
-        Ok(start.get(..self.at.saturating_sub(from)).unwrap_or_default())
+        Some(start.get(..self.at.saturating_sub(from)).unwrap_or_default())
     }
 
     /// Goes past any one value.
     ///
     /// No recursion: what is open is one bit per level, so the depth of a document costs no stack.
-    pub(super) fn skip(&mut self) -> Result<(), Error> {
+    pub(super) fn skip(&mut self) -> Option<()> {
         // The innermost container is the lowest bit, 1 for an object; above them all is a marker.
         let mut open = 1_u32;
         'value: loop {
@@ -154,7 +182,7 @@ impl<'a> Document<'a> {
                 Some(bracket @ (b'{' | b'[')) => {
                     // The document's own object is the first level.
                     if open >> MAX_DEPTH.saturating_sub(1) != 0 {
-                        return Err(self.refuse(Reason::TooDeep));
+                        return self.refuse(Reason::TooDeep);
                     }
                     self.step(1);
                     let is_object = bracket == b'{';
@@ -170,7 +198,7 @@ impl<'a> Document<'a> {
                 Some(b't') => self.literal("true")?,
                 Some(b'f') => self.literal("false")?,
                 Some(b'n') => self.literal("null")?,
-                _ => return Err(self.refuse(Reason::NotAValue)),
+                _ => return self.refuse(Reason::NotAValue),
             }
             // A value has ended, and with it every container that closes here.
             while open != 1 {
@@ -186,18 +214,18 @@ impl<'a> Document<'a> {
                 }
                 open >>= 1;
             }
-            return Ok(());
+            return Some(());
         }
     }
 
     /// What stands before a value in an object.
-    fn key(&mut self, is_object: bool) -> Result<(), Error> {
+    fn key(&mut self, is_object: bool) -> Option<()> {
         if is_object {
             self.peek();
             self.name()?;
             self.colon()?;
         }
-        Ok(())
+        Some(())
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -219,24 +247,25 @@ impl<'a> Document<'a> {
     }
 
     /// One digit or more.
-    fn digits(&mut self) -> Result<(), Error> {
+    fn digits(&mut self) -> Option<()> {
         let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 {
-            return Err(self.refuse(Reason::NotANumber));
+            return self.refuse(Reason::NotANumber);
         }
         self.step(digits);
-        Ok(())
+        Some(())
     }
 
-    fn literal(&mut self, word: &str) -> Result<(), Error> {
+    fn literal(&mut self, word: &str) -> Option<()> {
         let rest = self.rest();
         if rest.starts_with(word.as_bytes()) {
             self.step(word.len());
-            Ok(())
+            Some(())
         } else if word.as_bytes().starts_with(rest) {
-            Err(Error::new(self.text.len(), Reason::Truncated))
+            self.fail(self.text.len(), Reason::Truncated);
+            None
         } else {
-            Err(self.refuse(Reason::NotAValue))
+            self.refuse(Reason::NotAValue)
         }
     }
 }

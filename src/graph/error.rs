@@ -112,7 +112,7 @@ impl Error {
     }
 
     /// A property that is required was not given.
-    pub(super) const fn missing(property: &'static str) -> Self {
+    pub(crate) const fn missing(property: &'static str) -> Self {
         Self { property: Some(property), at: 0, reason: Reason::Missing }
     }
 }
@@ -168,7 +168,16 @@ fn integer(f: &mut fmt::Formatter<'_>, least: i32) -> fmt::Result {
     sentence!(f, "expected an integer from {} to {}", least, Counts::MAX)
 }
 
-impl core::error::Error for Error {}
+/// Its source is why a date-time or a run state could not be read.
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.reason {
+            Reason::NotADateTime(error) => Some(error),
+            Reason::NotARunState(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// The buffer is too short for the JSON.
 ///

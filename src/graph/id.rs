@@ -1,4 +1,5 @@
-//! Ids that are derived: the same on every node and after every restart, and kept nowhere.
+//! Ids: how they are read, and those that are derived, the same on every node and after every
+//! restart, and kept nowhere.
 
 use uuid::{Builder, Uuid};
 
@@ -49,4 +50,10 @@ fn named(space: &Uuid, name: &str) -> Uuid {
     let [a, b, c, d, _] = sha1(space.as_bytes().iter().copied().chain(lower), len);
     let [high, low] = [[a, b], [c, d]].map(|[high, low]| u64::from(high) << 32 | u64::from(low));
     Builder::from_sha1_bytes(Uuid::from_u64_pair(high, low).into_bytes()).into_uuid()
+}
+
+/// The GUID that a text of 36 characters is.
+pub(crate) fn parse_guid(text: &str) -> Option<Uuid> {
+    // Of the four spellings `Uuid` reads, this length leaves the hyphenated one.
+    (text.len() == uuid::fmt::Hyphenated::LENGTH).then(|| Uuid::try_parse(text).ok())?
 }

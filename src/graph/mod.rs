@@ -16,7 +16,7 @@
 //!
 //! // Bytes, an event, a tally, its summary, bytes.
 //! let mut tally: Tally<Uuid, Upn, 64, 16> = Tally::new();
-//! tally.apply(&DeviceState::decode(body)?.event())?;
+//! assert!(tally.apply(&DeviceState::decode(body)?.event())?.is_applied());
 //! let summary = RunSummary { id: None, summary: *tally.summary() };
 //! let mut json = [0; RunSummary::MAX_JSON];
 //! let length = summary.encode(&mut json)?;
@@ -52,57 +52,67 @@
 //!   also twice, but must be well formed.
 //! - Strings are unescaped in full, surrogate pairs included; half a pair is an error. The length
 //!   of a string is that of its text, in UTF-8.
+//! - A name that is kept and too long is an error. A text that is only echoed is cut to its limit,
+//!   at the last character that fits: no device goes uncounted for the sake of a text.
 //! - An `Edm.Int32` is an integer literal in range: not `5.0`, `5e0`, `-0`, `"5"` or `true`. A
 //!   count is not negative.
 //! - Null stands for a nullable property's absence and is an error anywhere else.
 //! - A GUID is 36 characters, hyphenated, in any case. It is written in lower case.
 //! - `@odata.type` may be absent. Given, it must name the resource's type, in any namespace.
 //!
-//! The limits, in bytes: 127 for `upn`, `userEmail`, `userName`, `userPrincipalName`; 255 for
-//! `deviceName`, `osVersion`, `userId`; 8192 for `configurationOutput`, `configurationError`,
-//! `assignmentFilterIds`, `resultMessage`, `errorDescription`.
+//! | property | limit in bytes | too long |
+//! |---|--:|---|
+//! | `upn`, `userPrincipalName` | 145 | refused |
+//! | `userEmail`, `userName` | 127 | refused |
+//! | `deviceName`, `osVersion`, `userId` | 255 | cut |
+//! | `configurationOutput`, `configurationError`, `assignmentFilterIds`, `resultMessage`, `errorDescription` | 8192 | cut |
 //!
-//! Reading copies nothing but keys, takes stack that does not grow with the document, and never
-//! panics. What is wrong first, by its byte, is what the [`Error`] says; a missing property comes
+//! Reading copies nothing but keys, its stack does not grow with the document, and it never
+//! panics. The [`Error`] reports the first error by byte offset; missing properties are checked
 //! last.
 //!
 //! # What is written
 //!
-//! Every resource is written compactly, in the order of Graph's examples, with `@odata.type` first.
-//! Each states its longest JSON as a constant, so a buffer can be sized that never overflows. For
-//! other formats each is [`serde::Serialize`].
+//! Every resource is [`serde::Serialize`], and its `encode` is `serde_json_core::to_slice`: compact
+//! JSON in the order of Graph's examples, with `@odata.type` first. Each states its longest JSON as
+//! a constant, so a buffer can be sized that never overflows.
+//!
+//! With serde-json-core 0.7 the bounds checks of its serialiser are linked: of
+//! `Serializer::push_unchecked`, which copies bytes, and of its integer writers. The compiler cannot
+//! see that their indices are in range, which they are: the one compares the length first, the
+//! others have room for every digit. They are the only panics that are linked, which `firmware/run`
+//! proves.
+//!
+//! Documents are not read by serde-json-core: it accepts malformed values where they are skipped,
+//! has no limit of depth, and refuses surrogate pairs.
 
-mod counts_update;
-mod device_state;
+pub(crate) mod device_state;
 mod document;
 mod error;
-mod id;
-mod json;
+pub(crate) mod id;
 mod object;
 mod property;
-pub mod request;
-mod run_summary;
-mod script_device_state;
-mod script_run_summary;
-mod script_user_state;
+pub(crate) mod resource;
+pub(crate) mod run_summary;
+pub(crate) mod script_device_state;
+pub(crate) mod script_run_summary;
+pub(crate) mod script_user_state;
 mod sha1;
+pub(crate) mod shape;
 mod text;
+mod update;
 mod upn;
-mod user_state;
-mod writer;
+pub(crate) mod user_state;
 
-pub use counts_update::CountsUpdate;
 pub use device_state::DeviceState;
 pub use error::{BufferFull, Error, Reason};
 pub use id::{summary_id, user_state_id};
-pub use request::{Configuration, Request, Response, Script, Settings, Store, StoreFull};
-#[cfg(feature = "journal")]
-pub use request::{RolloutId, StoreChange};
 pub use run_summary::{RunSummary, RunSummaryUpdate};
 pub use script_device_state::ScriptDeviceState;
 pub use script_run_summary::ScriptRunSummary;
 pub use script_user_state::ScriptUserState;
 pub use text::Text;
+pub use update::{CountsUpdate, SummaryUpdate};
 pub use upn::Upn;
 pub use user_state::{UserState, UserStateUpdate};
 

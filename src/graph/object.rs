@@ -5,16 +5,11 @@ use core::mem;
 use uuid::Uuid;
 
 use super::document::Document;
-use super::property::{Field, Property};
+use super::id::parse_guid;
+use super::shape::{Field, Rules, Shape};
 use super::text::Escaped;
-use super::{Error, Name, Reason, Text, Upn, json};
+use super::{Error, Name, Reason};
 use crate::{DateTime, ParseRunStateError, RunState};
-
-/// What a resource looks like: its type's name and its properties, as the wire lists them.
-pub(super) struct Shape {
-    pub(super) odata_type: &'static str,
-    pub(super) fields: &'static [Field],
-}
 
 /// The JSON object of one resource, being read.
 ///
@@ -25,62 +20,74 @@ pub(super) struct Object<'a> {
     shape: &'static Shape,
     /// Bit `n`: the shape's field `n` was given.
     given: u32,
-    /// The property being read, which errors name.
+    /// Bit `n`: and it was null.
+    null: u32,
+    /// The bit of the field being read.
+    bit: u32,
+    /// Its name, for errors.
     property: Option<&'static str>,
     /// Where its value begins.
     value: usize,
     is_first: bool,
-    error: Option<Error>,
 }
 
 impl<'a> Object<'a> {
-    pub(super) fn open(json: &'a [u8], shape: &'static Shape) -> Result<Self, Error> {
-        let mut document = Document::new(json)?;
-        document.expect(b'{', Reason::NotAnObject)?;
-        Ok(Self {
+    pub(super) fn open(json: &'a [u8], shape: &'static Shape) -> Self {
+        let mut document = Document::new(json);
+        if document.error().is_none() {
+            document.expect(b'{', Reason::NotAnObject);
+        }
+        Self {
             document,
             shape,
             given: 0,
+            null: 0,
+            bit: 0,
             property: None,
             value: 0,
             is_first: true,
-            error: None,
-        })
+        }
     }
 
     /// The next property whose value is the caller's to read; `None` at the end and after an error.
-    pub(super) fn next(&mut self) -> Option<Property> {
-        while self.error.is_none() {
-            let field = self.next_field();
-            let field = self.keep(field)??;
-            if field.property != Property::Type {
-                return Some(field.property);
+    pub(super) fn next(&mut self) -> Option<&'static Field> {
+        while self.document.error().is_none() {
+            let field = self.next_field()?;
+            if field.member != Field::TYPE {
+                return Some(field);
             }
             self.odata_type();
         }
         None
     }
 
-    /// What was wrong, if anything was.
-    pub(super) fn end(self) -> Result<(), Error> {
-        self.error.map_or(Ok(()), Err)
+    /// What was wrong, if anything was, or which fields have a value: bit `n` for the shape's field
+    /// `n`.
+    pub(super) fn end(self) -> Result<u32, Error> {
+        match self.document.error() {
+            Some(error) => Err(Error { property: self.property, ..*error }),
+            None => Ok(self.given & !self.null),
+        }
     }
 
-    /// A string of at most `N` bytes, or null.
-    pub(super) fn text<const N: usize>(&mut self) -> Option<Text<'a, N>> {
-        let text = self.nullable_string()?.limited();
-        self.or_refuse(text, Reason::TooLong { limit: N })
-    }
-
-    /// A UPN of one character or more, or null.
-    pub(super) fn upn(&mut self) -> Option<Text<'a, { Upn::MAX_LEN }>> {
-        let text = self.text()?;
-        self.or_refuse((!text.is_empty()).then_some(text), Reason::Empty)
+    /// A string of at most `limit` bytes, or null.
+    pub(super) fn text_or_null(&mut self, limit: usize, rules: Rules) -> Option<Escaped<'a>> {
+        let mut text = self.string_or_null()?;
+        if text.len() > limit {
+            if !rules.has(Rules::CUT) {
+                return self.or_refuse(None, Reason::TooLong { limit });
+            }
+            text = text.cut(limit);
+        }
+        if text.len() == 0 && rules.has(Rules::NOT_EMPTY) {
+            return self.or_refuse(None, Reason::Empty);
+        }
+        (text.len() > 0 || !rules.has(Rules::EMPTY_IS_NULL)).then_some(text)
     }
 
     pub(super) fn guid(&mut self) -> Option<Uuid> {
         let text = self.string(Reason::NotAGuid)?;
-        let guid = text.resolve(&mut Name::new()).and_then(json::guid);
+        let guid = text.resolve(&mut Name::new()).and_then(parse_guid);
         self.or_refuse(guid, Reason::NotAGuid)
     }
 
@@ -99,8 +106,8 @@ impl<'a> Object<'a> {
     }
 
     /// A date-time, or null.
-    pub(super) fn nullable_date_time(&mut self) -> Option<DateTime> {
-        let text = self.nullable_string()?;
+    pub(super) fn date_time_or_null(&mut self) -> Option<DateTime> {
+        let text = self.string_or_null()?;
         self.parse_date_time(text)
     }
 
@@ -113,21 +120,20 @@ impl<'a> Object<'a> {
 
     /// Any value.
     pub(super) fn skip(&mut self) {
-        let skipped = self.document.skip();
-        self.keep(skipped);
+        self.document.skip();
     }
 
     /// Goes past the name of the next property of the shape; `None` when the document has ended as
-    /// it must.
-    fn next_field(&mut self) -> Result<Option<&'static Field>, Error> {
+    /// it must, and after an error.
+    fn next_field(&mut self) -> Option<&'static Field> {
         loop {
             self.property = None;
             match (self.document.peek(), mem::take(&mut self.is_first)) {
                 (Some(b'}'), _) => {
                     self.document.advance();
                     return match self.document.peek() {
-                        None => Ok(None),
-                        Some(_) => Err(self.document.refuse(Reason::TrailingBytes)),
+                        None => None,
+                        Some(_) => self.document.refuse(Reason::TrailingBytes),
                     };
                 }
                 (_, true) => {}
@@ -135,7 +141,7 @@ impl<'a> Object<'a> {
                     self.document.advance();
                     self.document.peek();
                 }
-                (_, false) => return Err(self.document.refuse(Reason::NoCommaInObject)),
+                (_, false) => return self.document.refuse(Reason::NoCommaInObject),
             }
             let at = self.document.at();
             let found = self.find()?;
@@ -147,29 +153,32 @@ impl<'a> Object<'a> {
             self.property = Some(field.name);
             let bit = 1 << number;
             if self.given & bit != 0 {
-                return Err(Error::new(at, Reason::Duplicate));
+                self.document.fail(at, Reason::Duplicate);
+                return None;
             }
             self.given |= bit;
+            self.bit = bit;
             self.document.peek();
             self.value = self.document.at();
-            return Ok(Some(field));
+            return Some(field);
         }
     }
 
     /// The field whose name is next, with its number in the shape.
-    fn find(&mut self) -> Result<Option<(u32, &'static Field)>, Error> {
+    #[expect(clippy::option_option, reason = "an error, an unknown name, or a field")]
+    fn find(&mut self) -> Option<Option<(u32, &'static Field)>> {
         // Clients keep to an order, most often to the documented one, so the likely name is the one
         // after the last.
         let likely = u32::BITS.wrapping_sub(self.given.leading_zeros());
         if let Some(field) = self.shape.fields.get(likely as usize)
             && self.document.take_name(field.name)
         {
-            return Ok(Some((likely, field)));
+            return Some(Some((likely, field)));
         }
         let mut fields = (0..).zip(self.shape.fields);
         let mut copy = Name::new();
         let name = self.document.name()?.resolve(&mut copy);
-        Ok(fields.find(|(_, field)| Some(field.name) == name))
+        Some(fields.find(|(_, field)| Some(field.name) == name))
     }
 
     /// The name of the resource's type after its namespace. Any namespace will do, of any length:
@@ -196,18 +205,19 @@ impl<'a> Object<'a> {
     }
 
     fn string(&mut self, reason: Reason) -> Option<Escaped<'a>> {
-        let string = self.document.string(reason);
-        self.keep(string)
+        self.document.string(reason)
     }
 
-    fn nullable_string(&mut self) -> Option<Escaped<'a>> {
-        let is_null = self.document.null();
-        if self.keep(is_null)? { None } else { self.string(Reason::NeitherStringNorNull) }
+    fn string_or_null(&mut self) -> Option<Escaped<'a>> {
+        if self.document.null()? {
+            self.null |= self.bit;
+            return None;
+        }
+        self.string(Reason::NeitherStringNorNull)
     }
 
     fn integer(&mut self, reason: Reason) -> Option<i32> {
-        let number = self.document.number(reason);
-        let number = self.keep(number)?;
+        let number = self.document.number(reason)?;
         let integer = match serde_json_core::from_slice(number) {
             // The one integer that has two spellings.
             Ok((integer, _)) if number != b"-0" => Some(integer),
@@ -226,17 +236,9 @@ impl<'a> Object<'a> {
 
     /// The value, unless it is one that the property at hand does not take.
     fn or_refuse<T>(&mut self, value: Option<T>, reason: Reason) -> Option<T> {
-        value.or_else(|| self.keep(Err(Error::new(self.value, reason))))
-    }
-
-    /// What was read, or its error kept.
-    fn keep<T>(&mut self, read: Result<T, Error>) -> Option<T> {
-        match read {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.error = Some(Error { property: self.property, ..error });
-                None
-            }
+        if value.is_none() {
+            self.document.fail(self.value, reason);
         }
+        value
     }
 }

@@ -6,7 +6,7 @@ use core::str;
 use heapless::{CapacityError, LenType};
 use serde::{Serialize, Serializer};
 
-use super::{Error, Name, Reason, Upn};
+use super::{Error, Name, Reason};
 
 /// A string of at most `N` bytes, borrowed from the JSON document it was read from.
 ///
@@ -32,7 +32,7 @@ use super::{Error, Name, Reason, Upn};
 /// # Ok::<(), runtally::graph::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Text<'a, const N: usize>(Escaped<'a>);
+pub struct Text<'a, const N: usize>(pub(super) Escaped<'a>);
 
 impl<'a, const N: usize> Text<'a, N> {
     /// The most bytes it holds: `N`.
@@ -115,10 +115,6 @@ impl<'a, const N: usize> Text<'a, N> {
         }
         Ok(copy)
     }
-
-    pub(super) const fn escaped(self) -> Escaped<'a> {
-        self.0
-    }
 }
 
 /// A Rust string, taken as it is: a backslash in it is a backslash.
@@ -129,7 +125,10 @@ impl<'a, const N: usize> TryFrom<&'a str> for Text<'a, N> {
     ///
     /// [`Reason::TooLong`] if it is longer than `N` bytes.
     fn try_from(text: &'a str) -> Result<Self, Error> {
-        Escaped::plain(text).limited().ok_or(Error::new(0, Reason::TooLong { limit: N }))
+        if text.len() > N {
+            return Err(Error::new(0, Reason::TooLong { limit: N }));
+        }
+        Ok(Self(Escaped::plain(text)))
     }
 }
 
@@ -137,13 +136,6 @@ impl<'a, const N: usize> TryFrom<&'a str> for Text<'a, N> {
 impl<'a, const N: usize, L: LenType> From<&'a heapless::String<N, L>> for Text<'a, N> {
     fn from(text: &'a heapless::String<N, L>) -> Self {
         Self(Escaped::plain(text))
-    }
-}
-
-/// A stored UPN lent to a resource.
-impl<'a> From<&'a Upn> for Text<'a, { Upn::MAX_LEN }> {
-    fn from(upn: &'a Upn) -> Self {
-        Self(Escaped::plain(upn.as_str()))
     }
 }
 
@@ -191,7 +183,7 @@ impl<const N: usize> Serialize for Text<'_, N> {
 /// Every escape is longer than what it stands for, so a text holds one exactly when `len` is less
 /// than the length of `source`.
 #[derive(Clone, Copy)]
-pub(super) struct Escaped<'a> {
+pub(crate) struct Escaped<'a> {
     source: &'a str,
     /// Bytes of the unescaped text.
     len: usize,
@@ -203,7 +195,7 @@ impl<'a> Escaped<'a> {
         Self { source, len }
     }
 
-    const fn plain(text: &'a str) -> Self {
+    pub(super) const fn plain(text: &'a str) -> Self {
         Self::new(text, text.len())
     }
 
@@ -211,9 +203,24 @@ impl<'a> Escaped<'a> {
         if self.len == self.source.len() { Some(self.source) } else { None }
     }
 
-    /// As a text of at most `N` bytes, if it is one.
-    pub(super) fn limited<const N: usize>(self) -> Option<Text<'a, N>> {
-        (self.len <= N).then_some(Text(self))
+    /// Bytes of the unescaped text.
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// As many whole characters from the start as have at most `limit` bytes.
+    pub(super) fn cut(self, limit: usize) -> Self {
+        let mut chars = self.chars();
+        let (mut len, mut rest) = (0_usize, chars.rest);
+        while let Some(c) = chars.next() {
+            let longer = len.saturating_add(c.len_utf8());
+            if longer > limit {
+                break;
+            }
+            (len, rest) = (longer, chars.rest);
+        }
+        let kept = self.source.len().saturating_sub(rest.len());
+        Self::new(self.source.get(..kept).unwrap_or_default(), len)
     }
 
     pub(super) fn chars(self) -> Chars<'a> {

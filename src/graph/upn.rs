@@ -7,13 +7,16 @@ use core::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::property::Property;
-use super::{Error, Name, Reason, Text};
+use super::text::{Escaped, Text};
+use super::{Error, Reason};
 
-/// A user principal name of 1 to 127 bytes, such as `ada@example.com`.
+/// A user principal name of 1 to 145 bytes, such as `ada@example.com`.
 ///
 /// It keeps the spelling it was given, but compares and hashes without regard to the case of ASCII
-/// letters, as directories do. The longest UPN of Microsoft Entra has 113 characters.
+/// letters, as directories do.
+///
+/// Microsoft Entra limits a UPN to 113 characters. A deleted user's has the object id in front of
+/// it, 32 more.
 ///
 /// ```
 /// use runtally::graph::Upn;
@@ -25,15 +28,25 @@ use super::{Error, Name, Reason, Text};
 /// # Ok::<(), runtally::graph::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Upn(Name);
+pub struct Upn(heapless::String<{ Upn::MAX_LEN }, u8>);
 
 impl Upn {
-    /// The most bytes it has: 127.
+    /// The most bytes it has: 145.
     ///
     /// ```
-    /// assert_eq!(runtally::graph::Upn::MAX_LEN, 127);
+    /// assert_eq!(runtally::graph::Upn::MAX_LEN, 32 + 113);
     /// ```
-    pub const MAX_LEN: usize = 127;
+    pub const MAX_LEN: usize = 145;
+
+    /// No name: what is there before one is read.
+    pub(super) const EMPTY: Self = Self(heapless::String::new());
+
+    /// Takes a text of at most [`MAX_LEN`](Self::MAX_LEN) bytes.
+    pub(super) fn set(&mut self, name: Escaped<'_>) {
+        self.0.clear();
+        // The text fits, and a string that has room refuses nothing.
+        let _ = name.write_to(&mut self.0);
+    }
 
     /// The name as it was spelled.
     ///
@@ -63,11 +76,25 @@ impl Upn {
         self
     }
 
+    /// The UPN that is stored as `name`; none if it cannot be one.
+    pub(crate) fn stored(name: &str) -> Option<Self> {
+        let mut upn = Self(heapless::String::new());
+        upn.0.push_str(name).ok()?;
+        (!name.is_empty()).then_some(upn)
+    }
+
     /// The UPN that `text` is, folded; none if it is empty.
     pub(super) fn fold(text: Text<'_, { Self::MAX_LEN }>) -> Option<Self> {
         let mut folded = Self(text.copied().ok()?);
         folded.0.make_ascii_lowercase();
         (!text.is_empty()).then_some(folded)
+    }
+}
+
+/// A stored UPN lent to a resource.
+impl<'a> From<&'a Upn> for Text<'a, { Upn::MAX_LEN }> {
+    fn from(upn: &'a Upn) -> Self {
+        Self(Escaped::plain(upn.as_str()))
     }
 }
 
@@ -91,7 +118,7 @@ impl TryFrom<&str> for Upn {
 
     /// # Errors
     ///
-    /// [`Reason::Empty`] if there is no character, [`Reason::TooLong`] above 127 bytes.
+    /// [`Reason::Empty`] if there is no character, [`Reason::TooLong`] above 145 bytes.
     fn try_from(name: &str) -> Result<Self, Error> {
         Text::try_from(name).map_err(|error| refuse(error.reason)).and_then(Self::try_from)
     }
@@ -106,7 +133,7 @@ impl FromStr for Upn {
 }
 
 fn refuse(reason: Reason) -> Error {
-    Error { property: Some(Property::Upn.name()), ..Error::new(0, reason) }
+    Error { property: Some("upn"), ..Error::new(0, reason) }
 }
 
 impl PartialEq for Upn {
@@ -148,6 +175,7 @@ impl Hash for Upn {
 }
 
 /// Sixteen bytes at once, those that are `A` to `Z` in lower case.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 const fn lower(bytes: u128) -> u128 {
     const ONES: u128 = u128::MAX / 0xff;
     const TOPS: u128 = ONES << 7;

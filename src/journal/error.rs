@@ -4,7 +4,7 @@ use core::fmt;
 
 use embedded_storage_async::nor_flash::NorFlashError;
 
-use super::opening::VERSION;
+use super::page::VERSION;
 use crate::Refusal;
 
 /// Why a call on a [`Journal`](super::Journal) failed. The tally is as it was before; only after
@@ -65,8 +65,8 @@ pub enum Error<E> {
         /// The longest key found of a user, in bytes.
         user: u8,
     },
-    /// A page of flash is not in a state that a journal leaves it in.
-    Corrupted,
+    /// A key was written in more bytes than [`Key::MAX_LEN`](crate::Key::MAX_LEN) of its type.
+    LongKey,
 }
 
 impl<E> From<Refusal> for Error<E> {
@@ -100,7 +100,7 @@ impl<E: NorFlashError> fmt::Display for Error<E> {
                 "the journal was written with keys of up to {device} bytes for a device and \
                  {user} for a user"
             ),
-            Self::Corrupted => f.write_str("a page of the journal is corrupted"),
+            Self::LongKey => f.write_str("a key was written in more bytes than its type says"),
         }
     }
 }

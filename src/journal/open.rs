@@ -1,150 +1,342 @@
 //! From flash back to a tally.
 
 use core::hash::Hash;
-use core::ops::ControlFlow;
 
 use embedded_storage_async::nor_flash::NorFlash;
 
-use super::opening::{Layout, Opening};
-use super::pages::Pages;
-use super::record::{self, Entry, HEAD_LEN, Head, Record};
-use super::{Error, Key, Places, Recovered};
-use crate::tally::Totals;
-use crate::{Refusal, Tally};
+use super::flash::{Found, Pages, header_len, page_of, record_len};
+use super::log::{End, first, leaving};
+use super::page::{Before, Header, Kind, Layout};
+use super::record::{Record, Special, is_sound, special};
+use super::{Error, Journal, Locations, Recovered};
+use crate::codec::{self, Key};
+use crate::{Entry, Refusal, Summary, Tally, Totals};
 
-/// Where the log ends.
-#[derive(Clone, Copy)]
-pub(super) struct End {
-    /// The newest page that counts.
-    pub(super) turn: u32,
-    /// The records on it.
-    pub(super) records: u16,
-}
-
-/// Whether it is an odd time that the ring of pages comes round.
-pub(super) const fn odd_lap(turn: u32, pages: u16) -> bool {
-    match turn.checked_div(pages as u32) {
-        Some(lap) => lap % 2 == 1,
-        None => false,
+impl<F, D, U, const DEVICES: usize, const USERS: usize> Journal<'_, F, D, U, DEVICES, USERS>
+where
+    F: NorFlash,
+    D: Key + Clone + Eq + Hash,
+    U: Key + Clone + Ord + Hash,
+{
+    /// Restores the tally, and makes what was restored proof against the words that a cut may have
+    /// left half programmed.
+    pub(super) async fn restore(&mut self) -> Result<Recovered, Error<F::Error>> {
+        let layout = self.pages.layout::<D, U>();
+        let newest = apart!(newest(&mut self.pages, layout, &mut self.memory.record))?;
+        let mut last = Record::new();
+        let mut replay = Replay::new(self.tally, &mut self.memory.locations);
+        let mut reader = newest.map(|newest| Reader::new(layout, newest));
+        if let Some(reader) = &mut reader {
+            let (pages, record) = (&mut self.pages, &mut self.memory.record);
+            // One record at a time, so that what is read is taken in where the stack is shallow.
+            while let Some(kind) = apart!(reader.next(pages, record))? {
+                if kind == Kind::Change {
+                    last.copy(record);
+                }
+                replay.recovered.damaged = reader.damaged;
+                reader.damaged = replay.record(kind, record, reader.sequence as u16);
+            }
+            let longest = record_len::<F>(Self::CHANGE_LEN);
+            apart!(reader.finish(pages, longest, record))?;
+            (replay.recovered.damaged, replay.recovered.torn) = (reader.damaged, !reader.is_clean);
+        }
+        let recovered = replay.finish()?;
+        #[cfg(feature = "defmt")]
+        log(recovered);
+        self.measure();
+        let Some(Reader { sequence, seen: Seen { records, last: kind, .. }, is_clean, .. }) =
+            reader
+        else {
+            return Ok(recovered);
+        };
+        self.end = Some(End { sequence, records, doubtful: true, bare: false });
+        if recovered.damaged > 0 {
+            self.rewrite = layout.pages.saturating_sub(1);
+        } else if !is_clean || kind != Some(Kind::Seal) {
+            // The last record may have been acknowledged, or it may be one whose write was cut and
+            // that will read differently the next time. Nothing is written behind it on its page; it
+            // is written once more, on another.
+            loop {
+                apart!(self.begin_page())?;
+                if kind != Some(Kind::Change) {
+                    break;
+                }
+                self.memory.record.copy(&last);
+                if self.has_room() {
+                    apart!(self.append(Kind::Change))?;
+                    break;
+                }
+            }
+            apart!(self.seal())?;
+        }
+        Ok(recovered)
     }
 }
 
-/// The page that a turn lies on.
-pub(super) const fn page_of(turn: u32, pages: u16) -> u16 {
-    match turn.checked_rem(pages as u32) {
-        Some(page) => page as u16,
-        None => 0,
-    }
-}
-
-/// What one look at a page finds.
-#[derive(Default)]
-struct Look {
-    opening: Option<Opening>,
-    /// A record that is written only once all rows were brought along.
-    whole: bool,
-}
-
-/// The newest page that counts; `None` if the flash is erased.
-pub(super) async fn newest<F: NorFlash>(
+/// The newest page that counts; `None` if there is none.
+async fn newest<F: NorFlash>(
     pages: &mut Pages<F>,
     layout: Layout,
-    buffer: &mut [u8],
+    record: &mut Record,
 ) -> Result<Option<u32>, Error<F::Error>> {
     let mut newest = None;
     for page in 0..layout.pages {
-        let mut found = None;
-        pages
-            .scan(page, buffer, |item| {
-                found = Head::read(item)
-                    .filter(|(head, _)| head.index == 0)
-                    .and_then(|(_, rest)| Opening::read(rest, layout));
-                ControlFlow::Break(())
-            })
-            .await?;
-        match found {
-            Some((_, Some(opening))) if page_of(opening.turn, layout.pages) == page => {
-                newest = newest.max(Some(opening.turn));
-            }
-            Some((found, None)) if found.version != layout.version => {
-                return Err(Error::Version { found: found.version });
-            }
-            Some((found, None)) if found.keys != layout.keys => {
-                let [device, user] = found.keys;
-                return Err(Error::Keys { device, user });
-            }
-            Some((found, None)) => return Err(Error::Pages { found: found.pages }),
-            // The range begins elsewhere by now.
-            Some((_, Some(_))) => return Err(Error::Foreign),
-            None => {}
+        let Some(Header { layout: found, sequence, .. }) = pages.header(page).await? else {
+            continue;
+        };
+        if found.version != layout.version {
+            return Err(Error::Version { found: found.version });
         }
-    }
-    let Some(newest) = newest else { return first_page(pages, layout, buffer).await };
-
-    // The opening of the newest page may be damaged, and the rest of it not.
-    let after = newest.saturating_add(1);
-    for turn in [after, newest] {
-        if look(pages, layout, turn, buffer).await?.whole {
-            return Ok(Some(turn));
+        if found.keys != layout.keys {
+            let [device, user] = found.keys;
+            return Err(Error::Keys { device, user });
         }
-    }
-    // The power was cut while rows were brought along to the newest page. Where they came from they
-    // still are.
-    Ok(newest.checked_sub(1))
-}
-
-/// Without any opening there is at most one page.
-async fn first_page<F: NorFlash>(
-    pages: &mut Pages<F>,
-    layout: Layout,
-    buffer: &mut [u8],
-) -> Result<Option<u32>, Error<F::Error>> {
-    for page in 1..layout.pages {
-        if !pages.is_blank(page, F::ERASE_SIZE as u32, buffer).await? {
+        if found.pages != layout.pages {
+            return Err(Error::Pages { found: found.pages });
+        }
+        // Else the range begins elsewhere by now, or the flash has other words.
+        let is_here = page_of(sequence, layout.pages) == page && sequence >= first(layout.pages);
+        if !is_here || found != layout {
             return Err(Error::Foreign);
         }
+        newest = newest.max(Some(sequence));
     }
-    // Where not even that one counts, the power was cut as it was begun.
-    let whole = look(pages, layout, 0, buffer).await?.whole;
-    Ok(whole.then_some(0))
+    let Some(newest) = newest else { return without_headers(pages, layout, record).await };
+
+    // The header of the newest page may be damaged, and the rest of it not.
+    for sequence in [newest.saturating_add(1), newest] {
+        if counts(pages, layout, sequence, record).await? {
+            return Ok(Some(sequence));
+        }
+    }
+    // The power was cut while rows were written to the newest page. Where they came from they still
+    // are.
+    Ok(newest.checked_sub(1).filter(|&sequence| sequence >= first(layout.pages)))
 }
 
-async fn look<F: NorFlash>(
+/// Without any header there is at most one page.
+async fn without_headers<F: NorFlash>(
     pages: &mut Pages<F>,
     layout: Layout,
-    turn: u32,
-    buffer: &mut [u8],
-) -> Result<Look, Error<F::Error>> {
-    let mut look = Look::default();
-    let odd_lap = odd_lap(turn, layout.pages);
-    pages
-        .scan(page_of(turn, layout.pages), buffer, |item| {
-            match Head::read(item) {
-                Some((head, _)) if head.odd_lap != odd_lap => {}
-                Some((Head { index: 0, .. }, rest)) => {
-                    look.opening = Opening::read(rest, layout).and_then(|(_, opening)| opening);
+    record: &mut Record,
+) -> Result<Option<u32>, Error<F::Error>> {
+    let mut is_foreign = false;
+    for page in 0..layout.pages {
+        if let Some(found) = pages.older_layout(page).await? {
+            return Err(Error::Version { found });
+        }
+        is_foreign |= page > 0 && !pages.is_erased(page, 0, record.space()).await?;
+    }
+    if is_foreign {
+        return Err(Error::Foreign);
+    }
+    // Where not even that one counts, the power was cut as it was begun.
+    let sequence = first(layout.pages);
+    Ok(counts(pages, layout, sequence, record).await?.then_some(sequence))
+}
+
+/// Whether a page counts: whether all rows of the page that leaves were written to it.
+async fn counts<F: NorFlash>(
+    pages: &mut Pages<F>,
+    layout: Layout,
+    sequence: u32,
+    record: &mut Record,
+) -> Result<bool, Error<F::Error>> {
+    let mut committed = None;
+    let mut offset = header_len::<F>();
+    loop {
+        match pages.record(sequence, offset, record).await? {
+            Found::Record(Kind::Change | Kind::Seal, _) => return Ok(true),
+            Found::Record(Kind::Commit, next) => (committed, offset) = (Some(next), next),
+            Found::Record(Kind::Rows, next) | Found::Unreadable(next) => offset = next,
+            Found::Nothing => break,
+        }
+    }
+    let Some(offset) = committed else { return Ok(false) };
+    // Once something was written behind the commit record, its own write had returned. Before that it
+    // may have been cut and read differently the next time, so it is not relied upon for as long as
+    // it can be done without: until the page that left is erased.
+    let page = page_of(sequence, layout.pages);
+    Ok(!pages.is_erased(page, offset, record.space()).await?
+        || !is_whole(pages, layout, leaving(sequence, layout.pages), record).await?)
+}
+
+/// Whether everything is there that was on a page when the next one was begun.
+async fn is_whole<F: NorFlash>(
+    pages: &mut Pages<F>,
+    layout: Layout,
+    sequence: u32,
+    record: &mut Record,
+) -> Result<bool, Error<F::Error>> {
+    if sequence < first(layout.pages) {
+        return Ok(true);
+    }
+    let next = sequence.saturating_add(1);
+    let (Some(_), Some(Before { records, doubtful })) =
+        (header(pages, layout, sequence).await?, before(pages, layout, next).await?)
+    else {
+        return Ok(false);
+    };
+    let mut offset = header_len::<F>();
+    let mut read = 0;
+    while read < records {
+        match pages.record(sequence, offset, record).await? {
+            Found::Record(_, next) => offset = next,
+            _ => break,
+        }
+        read = read.saturating_add(1);
+    }
+    Ok(read.saturating_add(doubtful.into()) >= records)
+}
+
+/// The header of a page with this sequence number, if it is there.
+async fn header<F: NorFlash>(
+    pages: &mut Pages<F>,
+    layout: Layout,
+    sequence: u32,
+) -> Result<Option<Header>, Error<F::Error>> {
+    let header = pages.header(page_of(sequence, layout.pages)).await?;
+    Ok(header.filter(|header| header.layout == layout && header.sequence == sequence))
+}
+
+async fn before<F: NorFlash>(
+    pages: &mut Pages<F>,
+    layout: Layout,
+    sequence: u32,
+) -> Result<Option<Before>, Error<F::Error>> {
+    Ok(header(pages, layout, sequence).await?.map(|header| header.before))
+}
+
+/// What was found on a page.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// The records up to the last one that can be read.
+    records: u16,
+    /// Those behind, of which only the size can be read.
+    unreadable: u16,
+    /// Where the last one that can be read ends.
+    offset: u32,
+    /// What it is for.
+    last: Option<Kind>,
+}
+
+/// Reads the log, record after record.
+struct Reader {
+    layout: Layout,
+    newest: u32,
+    /// The page being read.
+    sequence: u32,
+    /// Where to read on; none where the page is still to be begun.
+    offset: Option<u32>,
+    /// What the next page says of this one.
+    before: Option<Before>,
+    seen: Seen,
+    /// The records known to have been there that could not be read.
+    damaged: u32,
+    /// Nothing but erased bytes follows on the newest page.
+    is_clean: bool,
+}
+
+impl Reader {
+    /// Reads the log up to page `newest`.
+    fn new(layout: Layout, newest: u32) -> Self {
+        let oldest = leaving(newest, layout.pages).saturating_add(1).max(first(layout.pages));
+        let seen = Seen { records: 0, unreadable: 0, offset: 0, last: None };
+        let (before, is_clean) = (None, true);
+        Self { layout, newest, sequence: oldest, offset: None, before, seen, damaged: 0, is_clean }
+    }
+
+    /// The next record; none after the last one of the newest page.
+    async fn next<F: NorFlash>(
+        &mut self,
+        pages: &mut Pages<F>,
+        record: &mut Record,
+    ) -> Result<Option<Kind>, Error<F::Error>> {
+        loop {
+            let Some(offset) = self.offset else {
+                self.begin(pages).await?;
+                continue;
+            };
+            let Seen { records, unreadable, .. } = self.seen;
+            let read = records.saturating_add(unreadable);
+            let limit = self.before.map_or(u16::MAX, |before| before.records);
+            let found = if read < limit {
+                pages.record(self.sequence, offset, record).await?
+            } else {
+                Found::Nothing
+            };
+            match found {
+                Found::Record(kind, next) => {
+                    self.damaged(unreadable.into());
+                    self.offset = Some(next);
+                    let records = read.saturating_add(1);
+                    self.seen = Seen { records, unreadable: 0, offset: next, last: Some(kind) };
+                    return Ok(Some(kind));
                 }
-                Some((head, _)) => look.whole |= !head.compacted,
-                None => {}
+                Found::Unreadable(next) => {
+                    self.offset = Some(next);
+                    self.seen.unreadable = unreadable.saturating_add(1);
+                }
+                Found::Nothing if self.sequence < self.newest => {
+                    if let Some(Before { records, doubtful }) = self.before {
+                        let missing = records.saturating_sub(self.seen.records);
+                        self.damaged(missing.saturating_sub(doubtful.into()).into());
+                    }
+                    self.sequence = self.sequence.saturating_add(1);
+                    self.offset = None;
+                }
+                Found::Nothing => return Ok(None),
             }
-            if look.whole { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
-        .await?;
-    Ok(look)
+        }
+    }
+
+    async fn begin<F: NorFlash>(&mut self, pages: &mut Pages<F>) -> Result<(), Error<F::Error>> {
+        if header(pages, self.layout, self.sequence).await?.is_none() {
+            self.damaged(1);
+        }
+        self.before = None;
+        if self.sequence < self.newest {
+            self.before = before(pages, self.layout, self.sequence.saturating_add(1)).await?;
+        }
+        let offset = header_len::<F>();
+        self.seen = Seen { records: 0, unreadable: 0, offset, last: None };
+        self.offset = Some(offset);
+        Ok(())
+    }
+
+    /// Looks at what follows the last record: one write may have been cut, and left something no
+    /// longer than a change. All else is damage.
+    async fn finish<F: NorFlash>(
+        &mut self,
+        pages: &mut Pages<F>,
+        longest: u32,
+        record: &mut Record,
+    ) -> Result<(), Error<F::Error>> {
+        let page = page_of(self.newest, self.layout.pages);
+        let Seen { unreadable, offset, .. } = self.seen;
+        self.is_clean = pages.is_erased(page, offset, record.space()).await?;
+        let behind = offset.saturating_add(longest);
+        if unreadable > 1 {
+            self.damaged(unreadable.saturating_sub(1).into());
+        } else if !self.is_clean && !pages.is_erased(page, behind, record.space()).await? {
+            self.damaged(1);
+        }
+        Ok(())
+    }
+
+    fn damaged(&mut self, records: u32) {
+        self.damaged = self.damaged.saturating_add(records);
+    }
 }
 
 /// Takes the records of the log in, one after the other.
-pub(super) struct Replay<'t, D, U, const DEVICES: usize, const USERS: usize> {
-    pub(super) tally: &'t mut Tally<D, U, DEVICES, USERS>,
-    pub(super) places: &'t mut Places<DEVICES, USERS>,
-    pub(super) recovered: Recovered,
+struct Replay<'t, D, U, const DEVICES: usize, const USERS: usize> {
+    tally: &'t mut Tally<D, U, DEVICES, USERS>,
+    locations: &'t mut Locations<DEVICES, USERS>,
+    recovered: Recovered,
     /// The first refusal that no damage explains.
-    pub(super) refused: Option<Refusal>,
+    refused: Option<Refusal>,
     totals: Totals,
-    /// The last record read, and its turn. It waits for the next one: a record in the same place is
-    /// written after a failure, and then this one never came about.
-    held: Record,
-    place: Option<(u32, u16)>,
 }
 
 impl<'t, D, U, const DEVICES: usize, const USERS: usize> Replay<'t, D, U, DEVICES, USERS>
@@ -152,166 +344,110 @@ where
     D: Key + Clone + Eq + Hash,
     U: Key + Clone + Ord + Hash,
 {
-    pub(super) fn new(
+    fn new(
         tally: &'t mut Tally<D, U, DEVICES, USERS>,
-        places: &'t mut Places<DEVICES, USERS>,
+        locations: &'t mut Locations<DEVICES, USERS>,
     ) -> Self {
-        Self {
-            tally,
-            places,
-            recovered: Recovered::default(),
-            refused: None,
-            totals: Totals::default(),
-            held: Record::new(),
-            place: None,
-        }
+        let (recovered, totals) = (Recovered::default(), Totals::default());
+        Self { tally, locations, recovered, refused: None, totals }
     }
 
-    /// Replays the log up to the page of turn `newest`.
-    pub(super) async fn run<F: NorFlash>(
-        &mut self,
-        pages: &mut Pages<F>,
-        layout: Layout,
-        newest: u32,
-        buffer: &mut [u8],
-    ) -> Result<End, Error<F::Error>> {
-        let oldest = newest.saturating_sub(u32::from(layout.pages).saturating_sub(2));
-        let mut records = 0;
-        for turn in oldest..=newest {
-            let before = (turn > oldest).then_some(records);
-            records = self.page(pages, layout, turn, before, buffer).await?;
-        }
-        self.take_in_held();
-        // Records behind a gap are not seen until the gap is filled.
-        if records == 0 || !pages.is_clean(page_of(newest, layout.pages), buffer).await? {
+    /// Takes a record in; how many are damaged by then.
+    #[inline(never)]
+    fn record(&mut self, kind: Kind, record: &Record, sequence: u16) -> u32 {
+        if !is_sound::<D, U>(record.body()) {
             self.damaged(1);
+            return self.recovered.damaged;
         }
-        self.finish();
-        Ok(End { turn: newest, records })
-    }
-
-    /// Replays one page and gives the records seen on it; `before` are those seen on the page
-    /// before, if it is in the log.
-    async fn page<F: NorFlash>(
-        &mut self,
-        pages: &mut Pages<F>,
-        layout: Layout,
-        turn: u32,
-        before: Option<u16>,
-        buffer: &mut [u8],
-    ) -> Result<u16, Error<F::Error>> {
-        let odd_lap = odd_lap(turn, layout.pages);
-        let mut seen = 0;
-        let mut opened = false;
-        pages
-            .scan(page_of(turn, layout.pages), buffer, |item| {
-                let Some((head, rest)) =
-                    Head::read(item).filter(|(head, _)| head.odd_lap == odd_lap)
-                else {
-                    return ControlFlow::Continue(());
-                };
-                let opening = Opening::read(rest, layout).and_then(|(_, opening)| opening);
-                match opening.filter(|opening| head.index == 0 && opening.turn == turn) {
-                    Some(opening) => {
-                        opened = true;
-                        self.open(&opening, before);
-                        seen = 1;
-                    }
-                    None => seen = self.record(turn, head.index, seen, item),
-                }
-                ControlFlow::Continue(())
-            })
-            .await?;
-        if !opened && before == Some(0) {
-            // How many records the page before had would stand in the opening.
-            self.damaged(1);
+        let mut rest = record.body();
+        let mut is_taken = true;
+        while !rest.is_empty() {
+            is_taken &= self.next(&mut rest, sequence);
         }
-        Ok(seen)
-    }
-
-    fn open(&mut self, opening: &Opening, before: Option<u16>) {
-        if let Some((_, index)) = self.place
-            && index >= opening.before
-        {
-            // Whoever opened the page did not know of this record: writing it had failed.
-            self.place = None;
-        }
-        self.take_in_held();
-        if let Some(seen) = before {
-            self.damaged(opening.before.saturating_sub(seen).into());
-        }
-        self.totals = opening.totals;
-    }
-
-    /// Takes note of the record in place `index` and gives the number of places seen.
-    fn record(&mut self, turn: u32, index: u16, seen: u16, record: &[u8]) -> u16 {
-        let retried = self.place == Some((turn, index));
-        if index < seen && !retried {
-            // Places only rise.
-            self.damaged(1);
-            return seen;
-        }
-        if !retried {
-            self.take_in_held();
-            self.damaged(index.saturating_sub(seen).into());
-        }
-        self.held.copy(record);
-        self.place = Some((turn, index));
-        index.saturating_add(1)
-    }
-
-    fn take_in_held(&mut self) {
-        let Some((turn, _)) = self.place.take() else { return };
-        let held = core::mem::replace(&mut self.held, Record::new());
-        let entries = held.bytes().get(HEAD_LEN..).unwrap_or_default();
-        if entries.is_empty() {
-            return;
-        }
-        if !is_sound::<D, U>(entries) {
-            return self.damaged(1);
-        }
-        let mut rest = entries;
-        let mut result = Ok(());
-        while let Some((entry, left)) = record::read(rest) {
-            result = result.and(self.entry(entry, turn as u16));
-            rest = left;
-        }
-        match result {
-            Ok(()) => self.recovered.records = self.recovered.records.saturating_add(1),
+        if is_taken && matches!(kind, Kind::Change | Kind::Rows) {
+            self.recovered.records = self.recovered.records.saturating_add(1);
+        } else if !is_taken && self.recovered.damaged > 0 {
             // After damage, a row that should have gone may still take the place of another.
-            Err(_) if self.recovered.damaged > 0 => self.damaged(1),
-            Err(refusal) => self.refused = self.refused.or(Some(refusal)),
+            self.damaged(1);
         }
+        self.recovered.damaged
     }
 
-    fn entry(&mut self, entry: Entry<D, U>, turn: u16) -> Result<(), Refusal> {
-        match entry {
-            Entry::Event(event) => {
-                self.tally.restore(&event)?;
-                self.totals.last_run = self.totals.last_run.max(Some(event.at));
-                self.places.set_device(self.tally.find(&event.device), turn);
+    /// Takes one entry in; true unless that is refused. It is looked at where it was read, for it is
+    /// not small.
+    #[inline(never)]
+    fn next(&mut self, rest: &mut &[u8], sequence: u16) -> bool {
+        let read = codec::read(rest);
+        let result = if let Some((entry, left)) = &read {
+            *rest = left;
+            self.entry(entry, sequence)
+        } else {
+            self.special(rest)
+        };
+        if let Err(refusal) = result {
+            // One that damage explains is none.
+            if self.recovered.damaged == 0 {
+                self.refused = self.refused.or(Some(refusal));
             }
-            Entry::Gone(device) => {
-                self.tally.remove(&device)?;
-            }
-            Entry::User(user, kept) => {
-                self.tally.restore_user(&user, &kept)?;
-                self.places.set_user(self.tally.find_user(&user), turn);
-            }
-            Entry::Totals(totals) => self.totals = totals,
+            return false;
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn special(&mut self, rest: &mut &[u8]) -> Result<(), Refusal> {
+        let read = special::<D, U>(rest);
+        let Some((special, left)) = &read else {
+            *rest = &[];
+            return Ok(());
+        };
+        *rest = left;
+        match special {
+            Special::Forgotten(device) => self.tally.forget(device),
+            Special::Unlinked(user) => self.tally.unlink(user)?,
         }
         Ok(())
     }
 
-    /// What is carried goes in last: on the way there, rows may stand in other states than the sum
-    /// was made for.
-    fn finish(&mut self) {
-        if let Err(refusal) = self.tally.restore_totals(&self.totals) {
+    fn entry(&mut self, entry: &Entry<D, U>, sequence: u16) -> Result<(), Refusal> {
+        // What is carried goes in last: on the way there, rows may stand in other states than the sum
+        // was made for.
+        if let Entry::Totals(totals) = entry {
+            self.totals = *totals;
+            return Ok(());
+        }
+        self.tally.restore(entry)?;
+        let device = match entry {
+            Entry::Device(event) => {
+                let mut summary = Summary { last_run: self.totals.last_run, ..Summary::ZERO };
+                summary.ran(event.at);
+                self.totals.last_run = summary.last_run;
+                &event.device
+            }
+            Entry::Retired { event, .. } => &event.device,
+            Entry::Removed { device, .. } => device,
+            Entry::User { user, .. } => {
+                self.locations.set_user(self.tally.user_row(user), sequence);
+                return Ok(());
+            }
+            Entry::Totals(_) => return Ok(()),
+        };
+        self.locations.set_device(self.tally.row(device), sequence);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn finish<E>(&mut self) -> Result<Recovered, Error<E>> {
+        if let Err(refusal) = self.tally.restore(&Entry::Totals(self.totals)) {
             if self.recovered.damaged > 0 {
                 self.damaged(1);
             } else {
                 self.refused = self.refused.or(Some(refusal));
             }
+        }
+        match self.refused {
+            Some(refusal) => Err(Error::Refused(refusal)),
+            None => Ok(self.recovered),
         }
     }
 
@@ -320,10 +456,13 @@ where
     }
 }
 
-/// True if a record is entries from end to end.
-fn is_sound<D: Key, U: Key>(mut entries: &[u8]) -> bool {
-    while let Some((_, rest)) = record::read::<D, U>(entries) {
-        entries = rest;
+#[cfg(feature = "defmt")]
+fn log(Recovered { records, damaged, torn }: Recovered) {
+    defmt::info!("journal: {} records restored", records);
+    if torn {
+        defmt::info!("journal: the write of the last change was cut");
     }
-    entries.is_empty()
+    if damaged > 0 {
+        defmt::warn!("journal: {} records are damaged", damaged);
+    }
 }

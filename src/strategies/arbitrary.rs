@@ -9,8 +9,8 @@ use ::arbitrary::{Arbitrary, Result, Unstructured};
 
 #[cfg(feature = "graph")]
 use super::document::{Document, Parts, Value};
-use super::{LOCAL, MEETING, Operation, counts_of, date_time};
-use crate::{Counts, DateTime, Event, RunState, Summary};
+use super::{LOCAL, MEETING, counts_of, date_time};
+use crate::{Change, Counts, DateTime, Event, RunState, Summary};
 
 impl Arbitrary<'_> for RunState {
     fn arbitrary(u: &mut Unstructured<'_>) -> Result<Self> {
@@ -63,19 +63,20 @@ impl<'a, D: Arbitrary<'a>, U: Arbitrary<'a>> Arbitrary<'a> for Event<D, U> {
     }
 }
 
-impl<'a, D: Arbitrary<'a>, U: Arbitrary<'a>> Arbitrary<'a> for Operation<D, U> {
+impl<'a, D: Arbitrary<'a>, U: Arbitrary<'a>> Arbitrary<'a> for Change<D, U> {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match u.int_in_range(0..=15)? {
-            0 => Self::Remove(u.arbitrary()?),
-            1 => Self::Retire(u.arbitrary()?),
-            2 => Self::Declare(u.arbitrary()?),
-            3 | 4 => Self::DeclareUser {
+        Ok(match u.int_in_range(0..=19)? {
+            0 | 1 => Self::Remove { device: u.arbitrary()?, at: u.arbitrary()? },
+            2 | 3 => Self::Retire { device: u.arbitrary()? },
+            4 => Self::Declare(u.arbitrary()?),
+            5 | 6 => Self::DeclareUser {
                 user: u.arbitrary()?,
                 devices: u.arbitrary()?,
                 last_update: u.arbitrary()?,
             },
-            5 => Self::UndeclareUser(u.arbitrary()?),
-            _ => Self::Apply(u.arbitrary()?),
+            7 => Self::UndeclareUser { user: u.arbitrary()? },
+            8 => Self::RunFrom(u.arbitrary()?),
+            _ => Self::Event(u.arbitrary()?),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Events, operations and documents made at random, to property-test code that is built on this
+//! Events, changes and documents made at random, to property-test code that is built on this
 //! crate.
 //!
 //! Under the feature `proptest` there are strategies, and `any::<T>()` works for the types below;
@@ -12,7 +12,7 @@
 //! | [`Counts`] | `counts()` | zeros, a few, up to and at the limit |
 //! | [`Summary`] | `summaries()` | such counts and date-times |
 //! | [`Event`] | `events(devices, users)` | keys from the strategies given |
-//! | [`Operation`] | `operations(devices, users)` | everything that changes a tally, mostly events |
+//! | [`Change`] | `changes(devices, users)` | everything that may happen to a tally, mostly events |
 //! | `Document` | `documents()` | a valid device state, spelled by no particular hand (feature `graph`) |
 //! | bytes | `hostile_documents()` | such a document, damaged (feature `graph`) |
 //!
@@ -24,7 +24,7 @@
 //! # #[cfg(feature = "proptest")] {
 //! use proptest::prelude::*;
 //! use runtally::strategies::events;
-//! use runtally::{Event, Outcome, Tally};
+//! use runtally::{Effect, Event, Tally};
 //!
 //! #[derive(Default)]
 //! struct Gate {
@@ -36,7 +36,7 @@
 //! impl Gate {
 //!     fn take(&mut self, event: &Event<u16, u16>) {
 //!         match self.tally.apply(event) {
-//!             Ok(Outcome::Applied { .. }) => self.taken += 1,
+//!             Ok(Effect::Applied { .. }) => self.taken += 1,
 //!             _ => self.dropped += 1,
 //!         }
 //!     }
@@ -64,124 +64,14 @@ mod document;
 #[cfg(feature = "proptest")]
 mod proptest;
 
-use core::hash::Hash;
-
 #[cfg(feature = "graph")]
 pub use document::Document;
 #[cfg(feature = "proptest")]
-pub use proptest::{counts, date_times, events, operations, run_states, summaries};
+pub use proptest::{changes, counts, date_times, events, run_states, summaries};
 #[cfg(all(feature = "graph", feature = "proptest"))]
 pub use proptest::{documents, hostile_documents};
 
-use crate::{Counts, DateTime, Event, Outcome, Refusal, Summary, Tally};
-
-/// One call that changes a tally, as a value: kept, replayed, shrunk.
-///
-/// ```
-/// use runtally::strategies::{Effect, Operation};
-/// use runtally::{Outcome, RunState, Tally};
-///
-/// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-/// let event = runtally::Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-/// let operations = [Operation::Apply(event), Operation::Retire(7), Operation::UndeclareUser(1)];
-///
-/// let effects = operations.map(|operation| operation.run(&mut tally));
-/// assert_eq!(effects[0], Ok(Effect::Applied(Outcome::Applied { before: None })));
-/// assert_eq!(effects[1], Ok(Effect::Retired(Some(event))));
-/// assert_eq!(effects[2], Ok(Effect::Undeclared(false)));
-/// # Ok::<(), runtally::DateTimeError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Operation<D, U> {
-    /// [`Tally::apply`].
-    Apply(Event<D, U>),
-    /// [`Tally::remove`].
-    Remove(D),
-    /// [`Tally::retire`].
-    Retire(D),
-    /// [`Tally::declare`].
-    Declare(Summary),
-    /// [`Tally::declare_user`].
-    DeclareUser {
-        /// Whose totals.
-        user: U,
-        /// The totals.
-        devices: Counts,
-        /// The last update.
-        last_update: Option<DateTime>,
-    },
-    /// [`Tally::undeclare_user`].
-    UndeclareUser(U),
-}
-
-/// What an [`Operation`] came to: the return value of the call it stands for.
-///
-/// ```
-/// use runtally::strategies::{Effect, Operation};
-/// use runtally::{Summary, Tally};
-///
-/// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-/// assert_eq!(Operation::Declare(Summary::ZERO).run(&mut tally), Ok(Effect::Declared));
-/// assert_eq!(Operation::Remove(7).run(&mut tally), Ok(Effect::Removed(None)));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Effect<D, U> {
-    /// The event was applied, or found to be old.
-    Applied(Outcome),
-    /// The device's event, if it was known.
-    Removed(Option<Event<D, U>>),
-    /// The device's event, if it was known.
-    Retired(Option<Event<D, U>>),
-    /// The summary or the user was declared.
-    Declared,
-    /// True if the user had been declared.
-    Undeclared(bool),
-}
-
-impl<D, U> Operation<D, U>
-where
-    D: Clone + Eq + Hash,
-    U: Clone + Ord + Hash,
-{
-    /// Makes the call.
-    ///
-    /// # Errors
-    ///
-    /// Those of the call.
-    ///
-    /// ```
-    /// use runtally::strategies::Operation;
-    /// use runtally::{Event, Refusal, RunState, Tally};
-    ///
-    /// let mut tally: Tally<u16, u16, 1, 1> = Tally::new();
-    /// let event = Event { device: 1, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-    /// Operation::Apply(event).run(&mut tally)?;
-    /// let refused = Operation::Apply(Event { device: 2, ..event }).run(&mut tally);
-    /// assert_eq!(refused, Err(Refusal::DevicesFull { capacity: 1 }));
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
-    /// ```
-    pub fn run<const DEVICES: usize, const USERS: usize>(
-        &self,
-        tally: &mut Tally<D, U, DEVICES, USERS>,
-    ) -> Result<Effect<D, U>, Refusal> {
-        Ok(match self {
-            Self::Apply(event) => Effect::Applied(tally.apply(event)?),
-            Self::Remove(device) => Effect::Removed(tally.remove(device)?),
-            Self::Retire(device) => Effect::Retired(tally.retire(device)),
-            Self::Declare(summary) => {
-                tally.declare(summary)?;
-                Effect::Declared
-            }
-            Self::DeclareUser { user, devices, last_update } => {
-                tally.declare_user(user, *devices, *last_update)?;
-                Effect::Declared
-            }
-            Self::UndeclareUser(user) => Effect::Undeclared(tally.undeclare_user(user)?),
-        })
-    }
-}
+use crate::{Counts, DateTime};
 
 /// The ticks of a minute of offset.
 const MINUTE: i64 = 60 * 10_000_000;
@@ -208,4 +98,4 @@ fn counts_of(numbers: [u32; 6]) -> Counts {
 }
 
 #[cfg(doc)]
-use crate::RunState;
+use crate::{Change, Event, RunState, Summary};

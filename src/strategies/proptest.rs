@@ -17,8 +17,8 @@ use ::proptest::sample::select;
 
 #[cfg(feature = "graph")]
 use super::document::{Damage, Document, Parts, Value};
-use super::{LOCAL, MEETING, Operation, counts_of, date_time};
-use crate::{Counts, DateTime, Event, RunState, Summary};
+use super::{LOCAL, MEETING, counts_of, date_time};
+use crate::{Change, Counts, DateTime, Event, RunState, Summary};
 
 /// All six run states alike; shrinks to unknown.
 ///
@@ -76,10 +76,10 @@ pub fn counts() -> impl Strategy<Value = Counts> {
 ///
 /// ```
 /// use proptest::prelude::*;
-/// use runtally::Tally;
+/// use runtally::{Change, Tally};
 /// proptest!(|(summary in runtally::strategies::summaries())| {
 ///     let mut tally: Tally<u16, u16, 1, 1> = Tally::new();
-///     tally.declare(&summary).expect("nothing is counted here");
+///     prop_assert!(tally.commit(&Change::Declare(summary)).is_ok());
 ///     prop_assert_eq!(tally.summary(), &summary);
 /// });
 /// ```
@@ -96,11 +96,11 @@ pub fn summaries() -> impl Strategy<Value = Summary> {
 /// ```
 /// use proptest::prelude::*;
 /// use runtally::strategies::events;
-/// use runtally::{Outcome, Tally};
+/// use runtally::{Effect, Tally};
 /// proptest!(|(event in events(0..8u16, 0..4u16))| {
 ///     let mut tally: Tally<u16, u16, 1, 1> = Tally::new();
-///     prop_assert_eq!(tally.apply(&event), Ok(Outcome::Applied { before: None }));
-///     prop_assert_eq!(tally.apply(&event), Ok(Outcome::Duplicate));
+///     prop_assert_eq!(tally.apply(&event), Ok(Effect::Applied { before: None }));
+///     prop_assert_eq!(tally.apply(&event), Ok(Effect::Duplicate));
 /// });
 /// ```
 pub fn events<D: Debug, U: Debug>(
@@ -111,41 +111,42 @@ pub fn events<D: Debug, U: Debug>(
         .prop_map(|(device, user, state, at)| Event { device, user, state, at })
 }
 
-/// Everything that changes a tally, two thirds of it [`events`].
+/// Everything that may happen to a tally, three fifths of it [`events`].
 ///
 /// ```
 /// use proptest::prelude::*;
-/// use runtally::strategies::operations;
+/// use runtally::strategies::changes;
 /// use runtally::Tally;
-/// proptest!(|(operations in prop::collection::vec(operations(0..8u16, 0..4u16), 0..32))| {
+/// proptest!(|(changes in prop::collection::vec(changes(0..8u16, 0..4u16), 0..32))| {
 ///     let mut tally: Tally<u16, u16, 4, 2> = Tally::new();
-///     for operation in &operations {
+///     for change in &changes {
 ///         let before = tally.clone();
-///         if operation.run(&mut tally).is_err() {
+///         if tally.commit(change).is_err() {
 ///             prop_assert_eq!(&tally, &before);
 ///         }
 ///     }
 ///     prop_assert_eq!(tally.audit(), Ok(()));
 /// });
 /// ```
-pub fn operations<D, U>(
+pub fn changes<D, U>(
     devices: impl Strategy<Value = D> + 'static,
     users: impl Strategy<Value = U> + 'static,
-) -> impl Strategy<Value = Operation<D, U>>
+) -> impl Strategy<Value = Change<D, U>>
 where
     D: Debug + 'static,
     U: Debug + 'static,
 {
     let (devices, users) = (devices.boxed(), users.boxed());
     prop_oneof![
-        12 => events(devices.clone(), users.clone()).prop_map(Operation::Apply),
-        1 => devices.clone().prop_map(Operation::Remove),
-        1 => devices.prop_map(Operation::Retire),
-        1 => summaries().prop_map(Operation::Declare),
+        12 => events(devices.clone(), users.clone()).prop_map(Change::Event),
+        2 => (devices.clone(), date_times()).prop_map(|(device, at)| Change::Remove { device, at }),
+        2 => devices.prop_map(|device| Change::Retire { device }),
+        1 => summaries().prop_map(Change::Declare),
         2 => (users.clone(), counts(), option::of(date_times())).prop_map(
-            |(user, devices, last_update)| Operation::DeclareUser { user, devices, last_update }
+            |(user, devices, last_update)| Change::DeclareUser { user, devices, last_update }
         ),
-        1 => users.prop_map(Operation::UndeclareUser),
+        1 => users.prop_map(|user| Change::UndeclareUser { user }),
+        1 => date_times().prop_map(Change::RunFrom),
     ]
 }
 
@@ -178,12 +179,12 @@ impl<D: Arbitrary + 'static, U: Arbitrary + 'static> Arbitrary for Event<D, U> {
     }
 }
 
-impl<D: Arbitrary + 'static, U: Arbitrary + 'static> Arbitrary for Operation<D, U> {
+impl<D: Arbitrary + 'static, U: Arbitrary + 'static> Arbitrary for Change<D, U> {
     type Parameters = ();
     type Strategy = BoxedStrategy<Self>;
 
     fn arbitrary_with((): ()) -> Self::Strategy {
-        operations(any::<D>(), any::<U>()).boxed()
+        changes(any::<D>(), any::<U>()).boxed()
     }
 }
 

@@ -21,6 +21,8 @@ enum Act {
     Insert(u8, u32),
     Change(u8, u32),
     Remove(u8),
+    /// Gives the row of one key to another.
+    Replace(u8, u8, u32),
     Reseed(u64),
 }
 
@@ -29,6 +31,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         8 => (0..24u8, any::<u32>()).prop_map(|(key, value)| Act::Insert(key, value)),
         2 => (0..24u8, any::<u32>()).prop_map(|(key, value)| Act::Change(key, value)),
         4 => (0..24u8).prop_map(Act::Remove),
+        4 => (0..24u8, 0..24u8, any::<u32>())
+            .prop_map(|(key, new, value)| Act::Replace(key, new, value)),
         1 => any::<u64>().prop_map(Act::Reseed),
     ];
     prop::collection::vec(act, 0..96)
@@ -67,6 +71,23 @@ fn act<const N: usize>(table: &mut Table<u8, u32, N>, mirror: &mut Mirror, act: 
                 assert_eq!(table.get(row), None);
                 assert_eq!(table.get_mut(row), None);
                 assert_eq!(table.value_mut(row), None);
+            }
+        }
+        Act::Replace(key, new, value) => {
+            if mirror.rows.contains_key(&new) {
+                return;
+            }
+            if let Some((row, _)) = mirror.rows.remove(&key) {
+                assert_eq!(table.replace(row, &new, value), Some(row));
+                mirror.rows.insert(new, (row, value));
+            } else {
+                // A row that is free, or was never used, is not replaced.
+                let taken: BTreeSet<u16> =
+                    mirror.rows.values().map(|(row, _)| row.number()).collect();
+                for number in (0..N as u16).filter(|number| !taken.contains(number)) {
+                    let row = RowId::from_number(number).unwrap();
+                    assert_eq!(table.replace(row, &new, value), None);
+                }
             }
         }
         Act::Reseed(seed) => table.reseed(seed),

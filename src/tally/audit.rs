@@ -4,15 +4,16 @@ use core::fmt;
 use core::hash::Hash;
 
 use super::Tally;
-use crate::{Counter, Counts, DateTime, Of, OutOfRange, RunState};
+use super::record::{Linked, Tombstone};
+use crate::{Counted, Counter, Counts, DateTime, OutOfRange, RunState};
 
 /// The first invariant an [`audit`](Tally::audit) found broken. No call of the library leads here;
 /// a bit that flipped in memory may.
 ///
 /// ```
-/// use runtally::{Counter, Of, RunState, Violation};
+/// use runtally::{Counter, Counted, RunState, Violation};
 /// let violation = Violation::Count {
-///     counter: Counter { of: Of::Devices, state: RunState::Fail },
+///     counter: Counter { of: Counted::Devices, state: RunState::Fail },
 ///     kept: 3,
 ///     counted: 2,
 /// };
@@ -25,10 +26,13 @@ pub enum Violation {
     /// A row cannot be found under its key, or the rows do not add up to the number kept.
     Table {
         /// The devices' table or the users'.
-        of: Of,
+        of: Counted,
     },
     /// A user's chain of devices does not hold that user's devices, all of them.
     Chain,
+    /// The list of freed rows does not hold all of them, or the rows that hold a device are not as
+    /// many as are kept.
+    Freed,
     /// A live count of the summary is not the number of rows.
     Count {
         /// The counter.
@@ -64,9 +68,12 @@ pub enum Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Table { of: Of::Devices } => f.write_str("the table of devices is not sound"),
-            Self::Table { of: Of::Users } => f.write_str("the table of users is not sound"),
+            Self::Table { of: Counted::Devices } => {
+                f.write_str("the table of devices is not sound")
+            }
+            Self::Table { of: Counted::Users } => f.write_str("the table of users is not sound"),
             Self::Chain => f.write_str("a user's chain does not hold all of that user's devices"),
+            Self::Freed => f.write_str("the list of freed rows does not hold all of them"),
             Self::Count { counter, kept, counted } => {
                 write!(f, "{counter} is kept as {kept} live, but {counted} rows say so")
             }
@@ -106,7 +113,7 @@ where
     /// ```
     pub fn audit(&self) -> Result<(), Violation> {
         for (of, sound) in
-            [(Of::Devices, self.devices.is_sound()), (Of::Users, self.users.is_sound())]
+            [(Counted::Devices, self.devices.is_sound()), (Counted::Users, self.users.is_sound())]
         {
             if !sound {
                 return Err(Violation::Table { of });
@@ -119,18 +126,49 @@ where
     fn audit_devices(&self) -> Result<(), Violation> {
         let mut counted = Counts::ZERO;
         let mut latest = None;
-        for (_, _, record) in self.devices.iter() {
-            counted.enter(record.stamp.state());
+        let mut live = 0u16;
+        let rows = self.devices.iter().map(|(_, _, record)| record);
+        for record in rows.filter(|record| record.is_live()) {
+            counted.enter(record.stamp.counted(self.run_from));
             latest = latest.max(Some(record.stamp.at()));
+            live = live.saturating_add(1);
+        }
+        if live != self.live || !self.is_freed_sound() {
+            return Err(Violation::Freed);
         }
         let (reported, carried) = (&self.summary.devices, &self.carried.devices);
-        compare(Of::Devices, reported, carried, &counted)?;
+        compare(Counted::Devices, reported, carried, &counted)?;
         match latest {
-            Some(latest) if self.summary.last_run < Some(latest) => {
+            Some(latest)
+                if self.summary.last_run.is_none_or(|last| last.ticks() < latest.ticks()) =>
+            {
                 Err(Violation::LastRun { latest })
             }
             _ => Ok(()),
         }
+    }
+
+    /// True if every tombstone is in the list once, links back where it can, and links to no user
+    /// who has no row.
+    fn is_freed_sound(&self) -> bool {
+        let mut before = None;
+        let mut freed = 0usize;
+        for (row, _, record) in self.freed() {
+            let is_sound = match record.tombstone() {
+                None => false,
+                Some(Tombstone::Removed) => record.user == before,
+                Some(Tombstone::Retired { .. }) => record.user.is_none_or(|user| {
+                    self.users.get(user).is_some_and(|(_, user)| user.linked != Linked::No)
+                }),
+            };
+            if !is_sound {
+                return false;
+            }
+            before = Some(row);
+            freed = freed.saturating_add(1);
+        }
+        let tombstones = usize::from(self.devices.len()).checked_sub(self.live.into());
+        self.freed.newest == before && tombstones == Some(freed)
     }
 
     fn audit_users(&self) -> Result<(), Violation> {
@@ -140,10 +178,10 @@ where
             let mut devices = Counts::ZERO;
             let mut end = user.first;
             for (_, _, record) in self.chain(user.first) {
-                if record.user != Some(id) {
+                if record.user != Some(id) || !record.is_live() {
                     return Err(Violation::Chain);
                 }
-                devices.enter(record.stamp.state());
+                devices.enter(record.stamp.counted(self.run_from));
                 chained = chained.saturating_add(1);
                 end = record.sibling;
             }
@@ -154,13 +192,13 @@ where
             let live = user.live();
             if let Some(state) = RunState::ALL.into_iter().find(|&at| live[at] != devices[at]) {
                 return Err(Violation::UserCount {
-                    counter: Counter { of: Of::Devices, state },
+                    counter: Counter { of: Counted::Devices, state },
                     kept: live[state],
                     counted: devices[state],
                 });
             }
             user.carried().checked_add(&devices).map_err(|error| Violation::Carried {
-                counter: Counter { of: Of::Devices, state: error.state },
+                counter: Counter { of: Counted::Devices, state: error.state },
             })?;
             if !user.is_sound() {
                 return Err(Violation::UserState);
@@ -169,15 +207,21 @@ where
                 counted.enter(state);
             }
         }
-        if chained != self.devices.iter().filter(|(_, _, record)| record.user.is_some()).count() {
+        let rows = self.devices.iter().map(|(_, _, record)| record);
+        if chained != rows.filter(|record| record.is_live() && record.user.is_some()).count() {
             return Err(Violation::Chain);
         }
-        compare(Of::Users, &self.summary.users, &self.carried.users, &counted)
+        compare(Counted::Users, &self.summary.users, &self.carried.users, &counted)
     }
 }
 
 /// Reported = carried + live, all in range, and live = counted.
-fn compare(of: Of, reported: &Counts, carried: &Counts, counted: &Counts) -> Result<(), Violation> {
+fn compare(
+    of: Counted,
+    reported: &Counts,
+    carried: &Counts,
+    counted: &Counts,
+) -> Result<(), Violation> {
     let excess =
         |error: OutOfRange| Violation::Carried { counter: Counter { of, state: error.state } };
     let live = reported.checked_sub(carried).map_err(excess)?;

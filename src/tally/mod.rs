@@ -1,10 +1,16 @@
-//! The state machine: apply, remove, retire, declare, summary, audit.
+//! The state machine: changes, what they come to, and the rows they leave.
 
+mod absorb;
 mod apply;
 mod audit;
+mod change;
 mod declare;
+mod entry;
+mod freed;
 #[cfg(feature = "journal")]
-mod kept;
+mod journaled;
+mod overdue;
+mod plan;
 mod read;
 mod record;
 mod refusal;
@@ -15,34 +21,44 @@ use core::fmt;
 use core::hash::Hash;
 
 pub use audit::Violation;
+pub use change::{Change, Effect};
+pub use entry::{Entry, Kept, Totals};
 #[cfg(feature = "journal")]
-pub(crate) use kept::{Kept, Totals};
-pub use read::UserRow;
+pub(crate) use journaled::After;
+pub use read::{DeviceHandle, UserHandle, UserRow};
 pub use refusal::Refusal;
 
-use record::{DeviceRecord, UserRecord};
+use freed::Freed;
+use record::{DeviceRecord, RunFrom, UserRecord};
 
-use crate::table::{RowId, Table};
-use crate::{Counts, Event, Of, RunState, Summary};
+use crate::table::Table;
+use crate::{Counts, RunState, Summary};
 
 /// The last state of every device and user of one roll-out, and the counts over them.
 ///
 /// `D` and `U` name a device and a user; `DEVICES` and `USERS` are the rows there is room for, any
-/// number from 1 to 65 534. An empty tally is all zero bytes, so a `static` one lives in `.bss`.
+/// number from 1 to 65 534. An empty tally is all zero bytes, so a `static` one lies in `.bss`.
 ///
-/// Events may come late, twice and in any order: the tally is a function of the set of events, not
-/// of their sequence, for as long as there is room for all devices and users.
+/// Events and removals may come late, twice and in any order: the tally is a function of their set,
+/// not of their sequence, for as long as there is room. See [`Change`] for all that may happen.
+///
+/// # Tombstones
+///
+/// A device that was removed or retired leaves a tombstone in its freed row, so that its late
+/// reports are recognised. A new device takes a row that was never used, then the row freed longest
+/// ago. Tombstones cost no memory beyond the rows: once every row is in use, the oldest tombstone
+/// is forgotten, and a late report of that device makes it known again.
 ///
 /// ```
-/// use runtally::{Event, Outcome, RunState, Tally};
+/// use runtally::{Effect, Event, RunState, Tally};
 ///
 /// let mut tally: Tally<u16, u16, 64, 16> = Tally::new();
 /// let pending = Event { device: 7, user: Some(1), state: RunState::Pending, at: "2026-11-21T09:30:00Z".parse()? };
 /// let success = Event { state: RunState::Success, at: "2026-11-21T09:45:00Z".parse()?, ..pending };
 ///
-/// assert_eq!(tally.apply(&success)?, Outcome::Applied { before: None });
-/// assert_eq!(tally.apply(&pending)?, Outcome::Stale); // came late, changes nothing
-/// assert_eq!(tally.apply(&success)?, Outcome::Duplicate);
+/// assert_eq!(tally.apply(&success)?, Effect::Applied { before: None });
+/// assert_eq!(tally.apply(&pending)?, Effect::Stale); // came late, changes nothing
+/// assert_eq!(tally.apply(&success)?, Effect::Duplicate);
 /// assert_eq!(tally.summary().devices[RunState::Success], 1);
 /// assert_eq!(tally.summary().users[RunState::Success], 1);
 /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -52,6 +68,10 @@ pub struct Tally<D, U, const DEVICES: usize, const USERS: usize> {
     /// Reported: carried + live.
     summary: Summary,
     carried: Carried,
+    run_from: RunFrom,
+    freed: Freed,
+    /// The rows of devices that hold no tombstone.
+    live: u16,
     devices: Table<D, DeviceRecord, DEVICES>,
     users: Table<U, UserRecord, USERS>,
 }
@@ -61,32 +81,6 @@ pub struct Tally<D, U, const DEVICES: usize, const USERS: usize> {
 struct Carried {
     devices: Counts,
     users: Counts,
-}
-
-/// What an event came to.
-///
-/// ```
-/// use runtally::{Event, Outcome, RunState, Tally};
-///
-/// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-/// let event = Event { device: 7, user: None, state: RunState::Pending, at: "2026-11-21T09:30Z".parse()? };
-/// assert_eq!(tally.apply(&event)?, Outcome::Applied { before: None });
-/// assert_eq!(tally.apply(&event)?, Outcome::Duplicate);
-/// # Ok::<(), Box<dyn core::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[must_use = "a stale or duplicate event changed nothing"]
-pub enum Outcome {
-    /// The event is now what is recorded of the device.
-    Applied {
-        /// The state recorded before, if the device was known.
-        before: Option<RunState>,
-    },
-    /// The event is the one recorded; nothing changed.
-    Duplicate,
-    /// A greater event is recorded; nothing changed.
-    Stale,
 }
 
 /// The run state of a device or user before and after; `None` where it is not counted.
@@ -111,105 +105,87 @@ where
         Self {
             summary: Summary::ZERO,
             carried: Carried { devices: Counts::ZERO, users: Counts::ZERO },
+            run_from: RunFrom::NEVER,
+            freed: Freed::NONE,
+            live: 0,
             devices: Table::new(),
             users: Table::new(),
         }
     }
 
-    /// The counts and the last run, always up to date: reported = carried + live. Costs nothing.
+    /// The counts and the last run. This costs nothing: they are kept up to date.
     ///
     /// ```
-    /// use runtally::{Event, RunState, Tally};
-    ///
-    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?;
-    /// assert_eq!(tally.summary().devices[RunState::Fail], 1);
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// use runtally::{Summary, Tally};
+    /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// assert_eq!(tally.summary(), &Summary::ZERO);
     /// ```
     #[must_use]
     pub const fn summary(&self) -> &Summary {
         &self.summary
     }
 
-    /// Un-counts a device and frees its row; `None` if it is not known. The event recorded comes
-    /// back. An event of the device that arrives afterwards, however old, counts it again.
-    ///
-    /// The devices of the same user are looked through.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::Overflow`] if the user's run state falls to one whose counter stands at
-    /// [`Counts::MAX`]. The tally is then as it was.
+    /// The rows there are for devices: `DEVICES`.
     ///
     /// ```
-    /// use runtally::{Event, RunState, Summary, Tally};
-    ///
-    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
-    /// assert_eq!(tally.remove(&7)?, Some(event));
-    /// assert_eq!(tally.remove(&7)?, None);
-    /// assert_eq!(tally.summary().devices.total(), 0);
-    /// assert_eq!(tally.summary().users.total(), 0);
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// assert_eq!(runtally::Tally::<u16, u16, 500, 33>::DEVICE_CAPACITY, 500);
     /// ```
-    pub fn remove(&mut self, device: &D) -> Result<Option<Event<D, U>>, Refusal> {
-        let Some((row, record)) = self.recorded(device) else { return Ok(None) };
-        let event = self.view(device, &record).cloned();
-        self.summary.users = self.weigh_remove(&record)?;
+    pub const DEVICE_CAPACITY: usize = DEVICES;
 
-        // From here on nothing refuses.
-        self.summary.devices.leave(event.state);
-        self.unlink(row, &record);
-        self.devices.remove(row);
-        Ok(Some(event))
-    }
-
-    /// The user counts after a device is removed.
-    fn weigh_remove(&self, record: &DeviceRecord) -> Result<Counts, Refusal> {
-        let mut users = self.summary.users;
-        if let Some((_, user)) = record.user.and_then(|user| self.users.get(user)) {
-            let shift = user.weigh((Some(record.stamp.state()), None))?;
-            users.check_shift(shift.states, Of::Users)?;
-            users.shift(shift.states);
-        }
-        Ok(users)
-    }
-
-    /// Frees a device's row without changing the summary: its count becomes carried, for the
-    /// device and for its user. `None` if the device is not known; else the event recorded.
+    /// The rows there are for users: `USERS`.
     ///
-    /// The user keeps the device's last update as well. The devices of the same user are looked
-    /// through. An event of the device that arrives afterwards counts it a second time, so retire
-    /// a device only when it will not report again.
+    /// ```
+    /// assert_eq!(runtally::Tally::<u16, u16, 500, 33>::USER_CAPACITY, 33);
+    /// ```
+    pub const USER_CAPACITY: usize = USERS;
+
+    /// The devices that have a row.
+    ///
+    /// ```
+    /// use runtally::Tally;
+    /// assert_eq!(Tally::<u16, u16, 8, 8>::new().device_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn device_count(&self) -> usize {
+        self.live as usize
+    }
+
+    /// The users that have a row: those with devices, and those that were declared or carry counts.
+    ///
+    /// ```
+    /// use runtally::Tally;
+    /// assert_eq!(Tally::<u16, u16, 8, 8>::new().user_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn user_count(&self) -> usize {
+        self.users.len() as usize
+    }
+
+    /// True if there is no row for another device.
     ///
     /// ```
     /// use runtally::{Event, RunState, Tally};
     ///
-    /// let mut tally: Tally<u16, u16, 1, 8> = Tally::new();
-    /// let event = Event { device: 7, user: Some(1), state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
-    /// tally.retire(&7);
-    /// assert_eq!(tally.summary().devices[RunState::Success], 1);
-    ///
-    /// // There is room for another device now.
-    /// tally.apply(&Event { device: 8, ..event })?;
-    /// assert_eq!(tally.summary().devices[RunState::Success], 2);
+    /// let mut tally: Tally<u16, u16, 1, 1> = Tally::new();
+    /// assert!(!tally.is_full());
+    /// assert!(tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?.is_applied());
+    /// assert!(tally.is_full());
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
-    pub fn retire(&mut self, device: &D) -> Option<Event<D, U>> {
-        let (row, record) = self.recorded(device)?;
-        let event = self.view(device, &record).cloned();
-        let state = event.state;
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.live as usize >= DEVICES
+    }
 
-        // Carried + 1, live - 1: what is reported, and with it every limit, stays as it is.
-        self.carried.devices.enter(state);
-        if let Some(user) = record.user.and_then(|user| self.users.value_mut(user)) {
-            user.carry(state, event.at);
-        }
-        self.unlink(row, &record);
-        self.devices.remove(row);
-        Some(event)
+    /// True if there is no row for another user.
+    ///
+    /// ```
+    /// use runtally::Tally;
+    /// assert!(!Tally::<u16, u16, 8, 8>::new().is_full_of_users());
+    /// ```
+    #[must_use]
+    pub const fn is_full_of_users(&self) -> bool {
+        self.users.is_full()
     }
 
     /// Puts the tables' hash under another seed. Rows keep their numbers.
@@ -235,7 +211,7 @@ where
     /// use runtally::{Event, RunState, Summary, Tally};
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?;
+    /// assert!(tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?.is_applied());
     /// tally.clear();
     /// assert_eq!(tally.summary(), &Summary::ZERO);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -243,28 +219,11 @@ where
     pub fn clear(&mut self) {
         self.devices.clear();
         self.users.clear();
+        self.live = 0;
+        self.freed = Freed::NONE;
+        self.run_from = RunFrom::NEVER;
         self.summary = Summary::ZERO;
         self.carried = Carried { devices: Counts::ZERO, users: Counts::ZERO };
-    }
-
-    /// Takes a device out of its user's chain, and the user's row out of the table if nothing
-    /// keeps it. The device's own record and the summary are the caller's to change.
-    fn unlink(&mut self, device: RowId, record: &DeviceRecord) {
-        let Some(from) = record.user else { return };
-        let Some(user) = self.users.value_mut(from) else { return };
-        user.shift((Some(record.stamp.state()), None));
-
-        let mut link = &mut user.first;
-        while *link != Some(device) {
-            let Some(before) = *link else { return };
-            let Some(record) = self.devices.value_mut(before) else { return };
-            link = &mut record.sibling;
-        }
-        *link = record.sibling;
-
-        if user.first.is_none() && !user.is_kept() {
-            self.users.remove(from);
-        }
     }
 }
 
@@ -278,7 +237,8 @@ where
     }
 }
 
-/// Two tallies are equal if they keep the same of the same devices and users, in whatever rows.
+/// Two tallies are equal if they keep the same of the same devices and users, in whatever rows;
+/// tombstones count, their age does not.
 impl<D, U, const DEVICES: usize, const USERS: usize> PartialEq for Tally<D, U, DEVICES, USERS>
 where
     D: Clone + Eq + Hash,
@@ -287,9 +247,14 @@ where
     fn eq(&self, other: &Self) -> bool {
         self.summary == other.summary
             && self.carried == other.carried
+            && self.run_from == other.run_from
+            && self.live == other.live
             && self.devices.len() == other.devices.len()
             && self.users.len() == other.users.len()
             && self.devices().all(|event| other.device(event.device) == Some(event))
+            && self.tombstones().all(|entry| {
+                entry.device().and_then(|device| other.tombstone(device)) == Some(entry)
+            })
             && self.users().all(|user| other.user(user.user) == Some(user))
     }
 }
@@ -309,8 +274,11 @@ where
         f.debug_struct("Tally")
             .field("summary", &self.summary)
             .field("carried", &self.carried)
+            .field("run_from", &self.run_from())
             .field("devices", &List(self.devices()))
+            .field("tombstones", &List(self.tombstones()))
             .field("users", &List(self.users()))
-            .finish()
+            // The seed of the hash stays unsaid: whoever knows it can make keys collide.
+            .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use core::hash::Hash;
 
 use super::Tally;
-use super::record::{DeviceRecord, UserRecord};
+use super::record::{DeviceRecord, Stamp, UserRecord};
 use crate::table::RowId;
 use crate::{Counts, DateTime, Event, RunState};
 
@@ -14,8 +14,8 @@ use crate::{Counts, DateTime, Event, RunState};
 ///
 /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
 /// let at = "2026-11-21T09:30Z".parse()?;
-/// tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?;
-/// tally.apply(&Event { device: 2, user: Some("ada"), state: RunState::Pending, at })?;
+/// assert!(tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?.is_applied());
+/// assert!(tally.apply(&Event { device: 2, user: Some("ada"), state: RunState::Pending, at })?.is_applied());
 ///
 /// let ada = tally.user(&"ada").expect("has two devices");
 /// assert_eq!(ada.state(), Some(RunState::Pending));
@@ -52,11 +52,11 @@ impl<U> UserRow<'_, U> {
     /// Carried + live: what the wire shows.
     ///
     /// ```
-    /// use runtally::{Counts, DateTime, RunState, Tally};
+    /// use runtally::{Change, Counts, RunState, Tally};
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
-    /// tally.declare_user(&"ada", five, Some("2026-11-21T09:30Z".parse()?))?;
+    /// assert!(tally.commit(&Change::DeclareUser { user: "ada", devices: five, last_update: None })?.is_applied());
     /// assert_eq!(tally.user(&"ada").map(|ada| ada.reported()), Some(five));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -70,10 +70,10 @@ impl<U> UserRow<'_, U> {
     /// no devices.
     ///
     /// ```
-    /// use runtally::{Counts, Tally};
+    /// use runtally::{Change, Counts, Tally};
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
-    /// tally.declare_user(&"ada", Counts::ZERO, None)?;
+    /// assert!(tally.commit(&Change::DeclareUser { user: "ada", devices: Counts::ZERO, last_update: None })?.is_applied());
     /// assert_eq!(tally.user(&"ada").expect("declared").state(), None);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
@@ -84,12 +84,110 @@ impl<U> UserRow<'_, U> {
     }
 }
 
+/// Where a device's row is, to look there first the next time it reports: see
+/// [`Tally::apply_at`](super::Tally::apply_at).
+///
+/// It stays the same for as long as the device has a row, and may be handed to another device
+/// afterwards. So it is a hint, never an identity: every call that takes one checks whose row it is.
+///
+/// ```
+/// use runtally::{Event, RunState, Tally};
+///
+/// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+/// assert!(tally.apply(&Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? })?.is_applied());
+/// assert_eq!(tally.find(&7).map(|handle| handle.number()), Some(0));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct DeviceHandle(RowId);
+
+/// Where a user's row is. Like a [`DeviceHandle`], a hint.
+///
+/// ```
+/// use runtally::{Change, Counts, Tally};
+///
+/// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
+/// assert!(tally.commit(&Change::DeclareUser { user: "ada", devices: Counts::ZERO, last_update: None })?.is_applied());
+/// assert_eq!(tally.find_user(&"ada").map(|handle| handle.number()), Some(0));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct UserHandle(RowId);
+
+macro_rules! handle {
+    ($handle:ident) => {
+        impl $handle {
+            /// The handle of the row with this number, counted from zero; `None` above 65 533, the
+            /// last row of the largest table.
+            ///
+            /// ```
+            #[doc = concat!("use runtally::", stringify!($handle), ";")]
+            #[doc = concat!("let handle = ", stringify!($handle), "::from_number(9);")]
+            /// assert_eq!(handle.map(|handle| handle.number()), Some(9));
+            /// ```
+            #[must_use]
+            pub const fn from_number(number: u16) -> Option<Self> {
+                match RowId::from_number(number) {
+                    Some(row) => Some(Self(row)),
+                    None => None,
+                }
+            }
+
+            /// The row's number, counted from zero.
+            ///
+            /// ```
+            #[doc = concat!("use runtally::", stringify!($handle), ";")]
+            #[doc = concat!("let handle = ", stringify!($handle), "::from_number(0);")]
+            /// assert_eq!(handle.map(|handle| handle.number()), Some(0));
+            /// ```
+            #[must_use]
+            pub const fn number(self) -> u16 {
+                self.0.number()
+            }
+        }
+    };
+}
+handle!(DeviceHandle);
+handle!(UserHandle);
+
+impl DeviceHandle {
+    pub(super) const fn row(self) -> RowId {
+        self.0
+    }
+}
+
+/// An iterator that knows its length.
+#[derive(Clone)]
+struct Counted<I> {
+    rows: I,
+    left: usize,
+}
+
+impl<I: Iterator> Iterator for Counted<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        let next = self.rows.next()?;
+        self.left = self.left.saturating_sub(1);
+        Some(next)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<I: Iterator> ExactSizeIterator for Counted<I> {}
+
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
 {
-    /// The row of a device, to look in first the next time it reports; `None` if it is not known.
+    /// Where a device's row is, to look there first the next time it reports; `None` if the device
+    /// is not known.
     ///
     /// ```
     /// use runtally::Tally;
@@ -97,8 +195,9 @@ where
     /// assert_eq!(tally.find(&7), None);
     /// ```
     #[must_use]
-    pub fn find(&self, device: &D) -> Option<RowId> {
-        self.devices.find(device)
+    pub fn find(&self, device: &D) -> Option<DeviceHandle> {
+        let row = self.devices.find(device)?;
+        self.devices.get(row)?.1.is_live().then_some(DeviceHandle(row))
     }
 
     /// What is recorded of a device: its greatest event.
@@ -108,14 +207,14 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
+    /// assert!(tally.apply(&event)?.is_applied());
     /// assert_eq!(tally.device(&7).map(|recorded| recorded.state), Some(RunState::Fail));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     #[must_use]
     pub fn device(&self, device: &D) -> Option<Event<&D, &U>> {
         let (device, record) = self.devices.get(self.devices.find(device)?)?;
-        Some(self.view(device, record))
+        record.is_live().then(|| self.view(device, record))
     }
 
     /// What is recorded of every device, in the order of the rows.
@@ -126,13 +225,14 @@ where
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let at = "2026-11-21T09:30Z".parse()?;
     /// for device in [7, 8] {
-    ///     tally.apply(&Event { device, user: None, state: RunState::Fail, at })?;
+    ///     assert!(tally.apply(&Event { device, user: None, state: RunState::Fail, at })?.is_applied());
     /// }
     /// assert!(tally.devices().map(|recorded| *recorded.device).eq([7, 8]));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
-    pub fn devices(&self) -> impl Iterator<Item = Event<&D, &U>> + Clone {
-        self.devices_from(0).map(|(_, recorded)| recorded)
+    pub fn devices(&self) -> impl ExactSizeIterator<Item = Event<&D, &U>> + Clone {
+        let rows = self.devices_from(0).map(|(_, recorded)| recorded);
+        Counted { rows, left: self.device_count() }
     }
 
     /// Like [`devices`](Self::devices), from the row with this number on, with each row's number:
@@ -144,14 +244,37 @@ where
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let at = "2026-11-21T09:30Z".parse()?;
     /// for device in [7, 8] {
-    ///     tally.apply(&Event { device, user: None, state: RunState::Fail, at })?;
+    ///     assert!(tally.apply(&Event { device, user: None, state: RunState::Fail, at })?.is_applied());
     /// }
     /// let (row, recorded) = tally.devices_from(1).next().expect("two rows");
     /// assert_eq!((row.number(), *recorded.device), (1, 8));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
-    pub fn devices_from(&self, first: u16) -> impl Iterator<Item = (RowId, Event<&D, &U>)> + Clone {
-        self.devices.iter_from(first).map(|(id, device, record)| (id, self.view(device, record)))
+    pub fn devices_from(
+        &self,
+        first: u16,
+    ) -> impl Iterator<Item = (DeviceHandle, Event<&D, &U>)> + Clone {
+        let rows = self.devices.iter_from(first).filter(|(_, _, record)| record.is_live());
+        rows.map(|(row, device, record)| (DeviceHandle(row), self.view(device, record)))
+    }
+
+    /// The state a recorded event counts in: its own, or pending if the event is from before
+    /// [`run_from`](Self::run_from).
+    ///
+    /// ```
+    /// use runtally::{Change, Event, RunState, Tally};
+    ///
+    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// let event = Event { device: 7, user: None, state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
+    /// assert!(tally.apply(&event)?.is_applied());
+    /// assert_eq!(tally.counted(&event), RunState::Success);
+    /// assert!(tally.commit(&Change::RunFrom("2026-11-22T00:00Z".parse()?))?.is_applied());
+    /// assert_eq!(tally.counted(&event), RunState::Pending);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn counted<A, B>(&self, recorded: &Event<A, B>) -> RunState {
+        Stamp::new(recorded.at, recorded.state).counted(self.run_from)
     }
 
     /// What is kept of a user; `None` if there is no row.
@@ -163,7 +286,7 @@ where
     ///
     /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-    /// tally.apply(&event)?;
+    /// assert!(tally.apply(&event)?.is_applied());
     /// assert_eq!(tally.user(&1).and_then(|user| user.state()), Some(RunState::Fail));
     /// assert!(tally.user(&2).is_none());
     /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -182,8 +305,25 @@ where
     /// assert_eq!(tally.find_user(&7), None);
     /// ```
     #[must_use]
-    pub fn find_user(&self, user: &U) -> Option<RowId> {
-        self.users.find(user)
+    pub fn find_user(&self, user: &U) -> Option<UserHandle> {
+        self.users.find(user).map(UserHandle)
+    }
+
+    /// The run state of a user, in constant time: the most severe among that user's devices.
+    /// `None` if there is no row, or nothing is counted for the user.
+    ///
+    /// ```
+    /// use runtally::{Event, RunState, Tally};
+    ///
+    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// assert!(tally.apply(&event)?.is_applied());
+    /// assert_eq!(tally.user_state(&1), Some(RunState::Fail));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn user_state(&self, user: &U) -> Option<RunState> {
+        self.users.get(self.users.find(user)?)?.1.state()
     }
 
     /// What is kept of every user, in the order of the rows.
@@ -193,12 +333,13 @@ where
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let at = "2026-11-21T09:30Z".parse()?;
-    /// tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?;
+    /// assert!(tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?.is_applied());
     /// assert!(tally.users().map(|user| *user.user).eq(["ada"]));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
-    pub fn users(&self) -> impl Iterator<Item = UserRow<'_, U>> + Clone {
-        self.users_from(0).map(|(_, user)| user)
+    pub fn users(&self) -> impl ExactSizeIterator<Item = UserRow<'_, U>> + Clone {
+        let rows = self.users_from(0).map(|(_, user)| user);
+        Counted { rows, left: self.user_count() }
     }
 
     /// Like [`users`](Self::users), from the row with this number on, with each row's number.
@@ -208,19 +349,26 @@ where
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let at = "2026-11-21T09:30Z".parse()?;
-    /// tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?;
+    /// assert!(tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?.is_applied());
     /// assert!(tally.users_from(0).map(|(row, _)| row.number()).eq([0]));
     /// assert_eq!(tally.users_from(1).count(), 0);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
-    pub fn users_from(&self, first: u16) -> impl Iterator<Item = (RowId, UserRow<'_, U>)> + Clone {
-        self.users.iter_from(first).map(|(id, user, record)| (id, self.user_view(user, record)))
+    pub fn users_from(
+        &self,
+        first: u16,
+    ) -> impl Iterator<Item = (UserHandle, UserRow<'_, U>)> + Clone {
+        let rows = self.users.iter_from(first);
+        rows.map(|(row, user, record)| (UserHandle(row), self.user_view(user, record)))
     }
 
     /// The keys of the users' rows, from row `first` on.
     #[cfg(feature = "graph")]
-    pub(crate) fn user_keys_from(&self, first: u16) -> impl Iterator<Item = (RowId, &U)> + Clone {
-        self.users.iter_from(first).map(|(id, user, _)| (id, user))
+    pub(crate) fn user_keys_from(
+        &self,
+        first: u16,
+    ) -> impl Iterator<Item = (UserHandle, &U)> + Clone {
+        self.users.iter_from(first).map(|(row, user, _)| (UserHandle(row), user))
     }
 
     /// What is recorded of each device of a user, in no order; empty if there is no row.
@@ -230,29 +378,23 @@ where
     ///
     /// let mut tally: Tally<u16, &str, 8, 8> = Tally::new();
     /// let at = "2026-11-21T09:30Z".parse()?;
-    /// tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?;
-    /// tally.apply(&Event { device: 2, user: None, state: RunState::Success, at })?;
+    /// assert!(tally.apply(&Event { device: 1, user: Some("ada"), state: RunState::Success, at })?.is_applied());
+    /// assert!(tally.apply(&Event { device: 2, user: None, state: RunState::Success, at })?.is_applied());
     /// assert!(tally.user_devices(&"ada").map(|recorded| *recorded.device).eq([1]));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
-    pub fn user_devices(&self, user: &U) -> impl Iterator<Item = Event<&D, &U>> + Clone {
-        let first = self.users.find(user).and_then(|id| self.users.get(id)?.1.first);
-        self.chain(first).map(|(_, device, record)| self.view(device, record))
-    }
-
-    /// The recorded event of a device as its owner's own value, with its row.
-    pub(super) fn recorded(&self, device: &D) -> Option<(RowId, DeviceRecord)> {
-        let id = self.devices.find(device)?;
-        Some((id, *self.devices.get(id)?.1))
+    pub fn user_devices(&self, user: &U) -> impl ExactSizeIterator<Item = Event<&D, &U>> + Clone {
+        let user = self.users.find(user).and_then(|row| self.users.get(row)).map(|(_, user)| user);
+        let rows = self.chain(user.and_then(|user| user.first));
+        Counted {
+            rows: rows.map(|(_, device, record)| self.view(device, record)),
+            left: user.map_or(0, |user| user.devices() as usize),
+        }
     }
 
     pub(super) fn view<'a>(&'a self, device: &'a D, record: &DeviceRecord) -> Event<&'a D, &'a U> {
-        Event {
-            device,
-            user: record.user.and_then(|user| self.users.get(user)).map(|(user, _)| user),
-            state: record.stamp.state(),
-            at: record.stamp.at(),
-        }
+        let stamp = record.recorded();
+        Event { device, user: self.user_of(record), state: stamp.state(), at: stamp.at() }
     }
 
     /// The chain of a user's devices, from `first` on: no longer than the table is.
@@ -272,13 +414,30 @@ where
         self.chain(record.first).map(|(_, _, device)| device.stamp.at()).max()
     }
 
+    /// The last update that is carried once a device of this instant is retired. Of two at one
+    /// instant the one that is shown before, so that a read shows the same afterwards.
+    pub(super) fn carried_update_with(&self, record: &UserRecord, at: DateTime) -> DateTime {
+        match record.carried_update() {
+            Some(carried) if carried.ticks() >= at.ticks() => carried,
+            _ => self.latest_of(record).filter(|it| it.ticks() == at.ticks()).unwrap_or(at),
+        }
+    }
+
     fn user_view<'a>(&'a self, user: &'a U, record: &UserRecord) -> UserRow<'a, U> {
         UserRow {
             user,
             live: record.live(),
             carried: record.carried(),
-            last_update: record.carried_update().max(self.latest_of(record)),
+            last_update: later(record.carried_update(), self.latest_of(record)),
             declared: record.declared,
         }
+    }
+}
+
+/// Of two at one instant the declared one: a read returns exactly what was written.
+fn later(declared: Option<DateTime>, latest: Option<DateTime>) -> Option<DateTime> {
+    match (declared, latest) {
+        (Some(declared), Some(latest)) if declared.ticks() >= latest.ticks() => Some(declared),
+        (declared, latest) => latest.or(declared),
     }
 }

@@ -6,18 +6,18 @@ use core::num::NonZeroU16;
 use super::StateChange;
 use crate::counts::refuses;
 use crate::table::RowId;
-use crate::{Counts, DateTime, Of, OutOfRange, Refusal, RunState};
+use crate::{Counted, Counts, DateTime, OutOfRange, Refusal, RunState};
 
-/// Date-time and severity of the recorded event, packed so that they compare as the event does.
+/// The order of one device's events, packed: instant, then finality, then offset.
 ///
 /// ```text
-///  bytes   0..8   ticks, i64
-///  bits    0..3   severity of the run state    ┐ of a u16, which is
-///          3..15  offset in minutes + 1440     │ therefore never zero
-///          15     1                            ┘
+///  bytes   0..8   ticks, i64; of a tombstone, bit 62 flipped says: carried as pending
+///  bits    0..12  offset in minutes + 1440     ┐
+///          12..15 finality, or 6 for a removal │ of a u16, never zero
+///          15     1 in a row, 0 in a tombstone ┘
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     /// As bytes, so that a row is aligned to 2 and wastes none.
     ticks: [u8; 8],
     tag: NonZeroU16,
@@ -25,40 +25,72 @@ pub(super) struct Stamp {
 
 /// Brings every offset, -1439 to 1439 minutes, above zero.
 const OFFSET_BIAS: i16 = 1440;
+const OFFSET: u16 = (1 << 12) - 1;
 
-/// Keeps the tag above zero.
-const TAGGED: NonZeroU16 = NonZeroU16::MIN.saturating_add((1 << 15) - 1);
+/// Above the finality of every state, so that a removal outranks all reports of its instant.
+const REMOVAL: u16 = 6 << 12;
+
+/// Set in a row, clear in a tombstone.
+const LIVE: NonZeroU16 = NonZeroU16::MIN.saturating_add((1 << 15) - 1);
+
+/// No date-time has this bit differ from the sign: ticks fit in 61 bits.
+const CARRIED_AS_PENDING: i64 = 1 << 62;
 
 impl Stamp {
     #[inline]
-    pub(super) fn new(at: DateTime, state: RunState) -> Self {
-        let offset = at.offset().wrapping_add(OFFSET_BIAS).cast_unsigned();
-        let tag = TAGGED | offset << 3 | u16::from(state.severity());
-        Self { ticks: at.ticks().to_le_bytes(), tag }
+    pub(crate) fn new(at: DateTime, state: RunState) -> Self {
+        Self::from_parts(at, u16::from(state.finality()) << 12)
+    }
+
+    fn removal(at: DateTime) -> Self {
+        Self::from_parts(at, REMOVAL)
     }
 
     #[inline]
-    const fn ticks(self) -> i64 {
+    fn from_parts(at: DateTime, rank: u16) -> Self {
+        let offset = at.offset().wrapping_add(OFFSET_BIAS).cast_unsigned();
+        Self { ticks: at.ticks().to_le_bytes(), tag: LIVE | rank | offset }
+    }
+
+    #[inline]
+    pub(super) const fn ticks(self) -> i64 {
         i64::from_le_bytes(self.ticks)
     }
 
     #[inline]
     pub(super) fn at(self) -> DateTime {
-        let offset = (self.tag.get() >> 3 & 0xfff).cast_signed().wrapping_sub(OFFSET_BIAS);
+        let offset = (self.tag.get() & OFFSET).cast_signed().wrapping_sub(OFFSET_BIAS);
         DateTime::from_parts(self.ticks(), offset)
     }
 
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) const fn state(self) -> RunState {
-        match RunState::from_severity((self.tag.get() & 0b111) as u8) {
+        match RunState::from_finality(self.finality() as u8) {
             Some(state) => state,
-            // Only severities go in, and those are below six.
+            // Only a removal is above, and that has no state.
             None => RunState::Unknown,
         }
     }
+
+    /// The state that counts: pending for what was reported before run-from.
+    #[inline]
+    pub(super) const fn counted(self, run_from: RunFrom) -> RunState {
+        if run_from.is_after(self.ticks()) { RunState::Pending } else { self.state() }
+    }
+
+    /// 0 to 5, or 6 for a removal.
+    pub(super) const fn finality(self) -> u16 {
+        self.tag.get() >> 12 & 0b111
+    }
+
+    #[inline]
+    const fn is_live(self) -> bool {
+        self.tag.get() & LIVE.get() != 0
+    }
 }
 
+/// Both must be of rows, or both of events.
 impl Ord for Stamp {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
@@ -67,19 +99,118 @@ impl Ord for Stamp {
 }
 
 impl PartialOrd for Stamp {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-/// What is recorded of a device.
+/// The instant the roll-out began anew. None is all zero bytes, and before every instant.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RunFrom(u64);
+
+impl RunFrom {
+    pub(super) const NEVER: Self = Self(0);
+
+    /// Moves the sign out of the way: no date-time comes out as zero.
+    const fn biased(ticks: i64) -> u64 {
+        ticks.cast_unsigned() ^ 1 << 63
+    }
+
+    pub(super) const fn new(at: DateTime) -> Self {
+        Self(Self::biased(at.ticks()))
+    }
+
+    #[inline]
+    pub(super) const fn is_after(self, ticks: i64) -> bool {
+        Self::biased(ticks) < self.0
+    }
+
+    pub(super) fn at(self) -> Option<DateTime> {
+        (self != Self::NEVER)
+            .then(|| DateTime::utc(Self::biased(self.0.cast_signed()).cast_signed()))
+    }
+}
+
+/// What is recorded of a device, or the tombstone of one that was removed or retired.
 #[derive(Clone, Copy)]
 pub(super) struct DeviceRecord {
     pub(super) stamp: Stamp,
-    /// The row of the device's user.
+    /// The row of the device's user. Of a removed device: the row freed before this one.
     pub(super) user: Option<RowId>,
-    /// The next device of the same user.
+    /// The next device of the same user. Of a tombstone: the row freed after this one.
     pub(super) sibling: Option<RowId>,
+}
+
+/// A tombstone, by what became of the device.
+#[derive(Clone, Copy)]
+pub(super) enum Tombstone {
+    Removed,
+    Retired {
+        /// The state that was carried for it.
+        counted: RunState,
+    },
+}
+
+impl DeviceRecord {
+    pub(super) const fn live(stamp: Stamp) -> Self {
+        Self { stamp, user: None, sibling: None }
+    }
+
+    /// In UTC: of two removals at one instant, neither is later.
+    pub(super) fn removed(at: DateTime) -> Self {
+        let Stamp { ticks, tag } = Stamp::removal(at.to_utc());
+        Self { stamp: Stamp { ticks, tag: buried(tag) }, user: None, sibling: None }
+    }
+
+    /// The tombstone of a device whose record was `stamp` and which counted as `counted`.
+    pub(super) fn retired(stamp: Stamp, counted: RunState, user: Option<RowId>) -> Self {
+        let flag = if counted == stamp.state() { 0 } else { CARRIED_AS_PENDING };
+        let ticks = (stamp.ticks() ^ flag).to_le_bytes();
+        Self { stamp: Stamp { ticks, tag: buried(stamp.tag) }, user, sibling: None }
+    }
+
+    #[inline]
+    pub(super) const fn is_live(&self) -> bool {
+        self.stamp.is_live()
+    }
+
+    pub(super) fn tombstone(&self) -> Option<Tombstone> {
+        if self.is_live() {
+            return None;
+        }
+        let recorded = self.recorded();
+        Some(if recorded.finality() << 12 == REMOVAL {
+            Tombstone::Removed
+        } else if recorded.ticks == self.stamp.ticks {
+            Tombstone::Retired { counted: recorded.state() }
+        } else {
+            Tombstone::Retired { counted: RunState::Pending }
+        })
+    }
+
+    /// The stamp as it was before it became a tombstone's: fit to be compared with an event's.
+    pub(super) fn recorded(&self) -> Stamp {
+        let ticks = self.stamp.ticks();
+        let is_flipped = (ticks ^ ticks << 1) < 0;
+        let ticks = if is_flipped { ticks ^ CARRIED_AS_PENDING } else { ticks };
+        Stamp { ticks: ticks.to_le_bytes(), tag: self.stamp.tag | LIVE }
+    }
+}
+
+fn buried(tag: NonZeroU16) -> NonZeroU16 {
+    // The offset alone is never zero.
+    NonZeroU16::new(tag.get() & !LIVE.get()).unwrap_or(NonZeroU16::MIN)
+}
+
+/// Whether a tombstone may link to the row of a user. All zero bytes are no.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Linked {
+    #[default]
+    No,
+    Yes,
+    /// One does, and until all is restored the row stays, whatever keeps it.
+    Restoring,
 }
 
 /// What is recorded of a user. In this order, so that what every event touches lies together.
@@ -96,6 +227,8 @@ pub(super) struct UserRecord {
     /// The states whose carried counter is not zero: while there are none, no event looks further.
     carrying: States,
     pub(super) declared: bool,
+    /// Whether a tombstone may link to this row.
+    pub(super) linked: Linked,
     /// The last update that was declared, or of a device retired since, whichever is later. Packed
     /// like an event's; its state means nothing.
     carried_update: Option<Stamp>,
@@ -118,22 +251,58 @@ impl UserRecord {
         self.declared || self.carrying != States::NONE
     }
 
+    /// True if there is something to keep a row for.
+    pub(super) fn keeps_row(&self) -> bool {
+        self.devices() > 0 || self.is_kept() || self.linked == Linked::Restoring
+    }
+
+    /// True if what is reported in `state` is within the limit.
+    pub(super) fn fits(&self, state: RunState) -> bool {
+        self.reported(state) <= Counts::MAX
+    }
+
     pub(super) fn carried(&self) -> Counts {
         self.carried
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn set_carried(&mut self, carried: Counts) {
         self.carried = carried;
         self.carrying = States::of(|state| carried[state] > 0);
         self.present = States::of(|state| self.reported(state) > 0);
     }
 
-    /// One of the user's devices is retired, which is counted in `state`: it will leave the live
-    /// counter next, so what is reported comes out as it was.
-    pub(super) fn carry(&mut self, state: RunState, at: DateTime) {
-        self.carried.enter(state);
-        self.carrying = self.carrying.with(state);
-        self.set_carried_update(self.carried_update().max(Some(at)));
+    /// One of the user's devices is retired, which counts in `state`. It moves from live to
+    /// carried, so what is reported stays.
+    pub(super) fn carry(&mut self, state: RunState, last_update: DateTime) {
+        self.shift((Some(state), None));
+        let mut carried = self.carried;
+        carried.enter(state);
+        self.set_carried(carried);
+        self.set_carried_update(Some(last_update));
+        self.linked = Linked::Yes;
+    }
+
+    /// Takes back what was carried for a retired device, unless it was declared away.
+    pub(super) fn take_back(&mut self, state: RunState) {
+        if self.carried[state] == 0 {
+            return;
+        }
+        let mut carried = self.carried;
+        carried.leave(state);
+        self.set_carried(carried);
+        if !self.is_kept() {
+            self.set_carried_update(None);
+        }
+    }
+
+    /// Sets the live counts, as recounted.
+    pub(super) fn set_live(&mut self, live: &Counts) {
+        for state in RunState::ALL {
+            // A table has few enough rows for 16 bits.
+            *self.live_mut(state) = live[state] as u16;
+        }
+        self.present = States::of(|state| self.reported(state) > 0);
     }
 
     pub(super) fn carried_update(&self) -> Option<DateTime> {
@@ -168,7 +337,7 @@ impl UserRecord {
                 if self.carrying != States::NONE
                     && refuses(self.reported(state), change.0, change.1) =>
             {
-                Err(Refusal::UserOverflow(OutOfRange { state }.of(Of::Devices)))
+                Err(Refusal::UserOverflow(OutOfRange { state }.of(Counted::Devices)))
             }
             _ => Ok(self.shift_of(change)),
         }

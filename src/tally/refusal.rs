@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::sentence::sentence;
-use crate::{Counter, Counts, DateTime, Of, Overflow};
+use crate::{Counted, Counter, Counts, DateTime, Overflow};
 
 /// Why a tally refused a call. The tally is as it was before.
 ///
@@ -14,7 +14,7 @@ use crate::{Counter, Counts, DateTime, Of, Overflow};
 ///
 /// let mut tally: Tally<u16, u16, 1, 1> = Tally::new();
 /// let event = Event { device: 1, user: None, state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
-/// tally.apply(&event)?;
+/// assert!(tally.apply(&event)?.is_applied());
 ///
 /// let refusal = tally.apply(&Event { device: 2, ..event }).unwrap_err();
 /// assert_eq!(refusal, Refusal::DevicesFull { capacity: 1 });
@@ -51,7 +51,7 @@ pub enum Refusal {
     /// A declared last run or last update is earlier than that of a row counted here.
     BeforeRow {
         /// A summary's last run, or a user's last update.
-        of: Of,
+        of: Counted,
         /// The date-time declared; `None` for a run that never was.
         written: Option<DateTime>,
         /// The latest date-time of a row.
@@ -88,8 +88,8 @@ impl fmt::Display for Refusal {
             }
             Self::BeforeRow { of, written, latest } => {
                 f.write_str(match of {
-                    Of::Devices => "lastRunDateTime",
-                    Of::Users => "lastStateUpdateDateTime",
+                    Counted::Devices => "lastRunDateTime",
+                    Counted::Users => "lastStateUpdateDateTime",
                 })?;
                 f.write_str(" was declared as ")?;
                 match written {
@@ -103,4 +103,11 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl core::error::Error for Refusal {}
+impl core::error::Error for Refusal {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Overflow(overflow) | Self::UserOverflow(overflow) => Some(overflow),
+            _ => None,
+        }
+    }
+}

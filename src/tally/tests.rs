@@ -2,13 +2,15 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::record::Stamp;
+use super::record::{Linked, RunFrom, Stamp, Tombstone};
 use super::{DeviceRecord, Tally, UserRecord, Violation};
-use crate::strategies::{Operation, operations};
+#[cfg(feature = "graph")]
+use crate::Refusal;
+use crate::strategies::changes;
 use crate::table::RowId;
-use crate::{Counter, Counts, DateTime, Event, Of, RunState};
+use crate::{Change, Counted, Counter, Counts, DateTime, Event, RunState};
 
-type Small = Tally<u16, u16, 8, 8>;
+type Small = Tally<u16, u16, 16, 8>;
 
 #[cfg(feature = "graph")]
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS> {
@@ -27,7 +29,9 @@ fn row(number: u16) -> Option<RowId> {
 }
 
 /// Devices 1, 2, 3 are user 1's and fail, succeed, fail; device 4 is user 2's and fails; device 5
-/// is nobody's. User 3 was declared. Rows are numbered from 0 in that order.
+/// is nobody's. User 3 was declared. Rows are numbered from 0 in that order. Then come tombstones,
+/// in the order in which they were freed: device 6, removed; device 7, user 2's, retired; device 8,
+/// removed.
 fn tally() -> Small {
     let mut tally = Small::new();
     for (device, user, state) in [
@@ -40,7 +44,13 @@ fn tally() -> Small {
         let event = Event { device, user, state, at: at(i64::from(device)) };
         let _ = tally.apply(&event).unwrap();
     }
-    tally.declare_user(&3, Counts::ZERO.with(RunState::Pending, 2).unwrap(), None).unwrap();
+    let devices = Counts::ZERO.with(RunState::Pending, 2).unwrap();
+    let _ = tally.commit(&Change::DeclareUser { user: 3, devices, last_update: None }).unwrap();
+    let _ = tally.commit(&Change::Remove { device: 6, at: at(0) }).unwrap();
+    let event = Event { device: 7, user: Some(2), state: RunState::Success, at: at(0) };
+    let _ = tally.apply(&event).unwrap();
+    let _ = tally.commit(&Change::Retire { device: 7 }).unwrap();
+    let _ = tally.commit(&Change::Remove { device: 8, at: at(0) }).unwrap();
     assert_eq!(tally.audit(), Ok(()));
     tally
 }
@@ -61,15 +71,16 @@ fn assert_found(name: &str, violation: Violation, damage: impl Fn(&mut Small)) {
 
 #[test]
 fn the_audit_finds_a_count_that_is_not_the_number_of_rows() {
-    for (of, state) in
-        [Of::Devices, Of::Users].into_iter().flat_map(|of| RunState::ALL.map(|state| (of, state)))
+    for (of, state) in [Counted::Devices, Counted::Users]
+        .into_iter()
+        .flat_map(|of| RunState::ALL.map(|state| (of, state)))
     {
         let counter = Counter { of, state };
         let rows = tally().live(of)[state];
         let count = |kept| Violation::Count { counter, kept, counted: rows };
         assert_found("one more reported", count(rows + 1), |tally| match of {
-            Of::Devices => tally.summary.devices.enter(state),
-            Of::Users => tally.summary.users.enter(state),
+            Counted::Devices => tally.summary.devices.enter(state),
+            Counted::Users => tally.summary.users.enter(state),
         });
         let violation = match rows.checked_sub(1) {
             Some(kept) => count(kept),
@@ -77,8 +88,8 @@ fn the_audit_finds_a_count_that_is_not_the_number_of_rows() {
             None => Violation::Carried { counter },
         };
         assert_found("one more carried", violation, |tally| match of {
-            Of::Devices => tally.carried.devices.enter(state),
-            Of::Users => tally.carried.users.enter(state),
+            Counted::Devices => tally.carried.devices.enter(state),
+            Counted::Users => tally.carried.users.enter(state),
         });
     }
 }
@@ -87,17 +98,17 @@ fn the_audit_finds_a_count_that_is_not_the_number_of_rows() {
 fn the_audit_finds_counts_past_the_limit() {
     let state = RunState::Fail;
     let most = Counts::ZERO.with(state, Counts::MAX).unwrap();
-    let counter = Counter { of: Of::Devices, state };
+    let counter = Counter { of: Counted::Devices, state };
     assert_found("of the summary", Violation::Carried { counter }, |tally| {
         tally.summary.devices = most;
         tally.carried.devices = most;
     });
-    let counter = Counter { of: Of::Users, state };
+    let counter = Counter { of: Counted::Users, state };
     assert_found("of users", Violation::Carried { counter }, |tally| {
         tally.summary.users = most;
         tally.carried.users = most;
     });
-    let counter = Counter { of: Of::Devices, state };
+    let counter = Counter { of: Counted::Devices, state };
     assert_found("of a user", Violation::Carried { counter }, |tally| {
         user(tally, 0).set_carried(most);
     });
@@ -105,7 +116,7 @@ fn the_audit_finds_counts_past_the_limit() {
 
 #[test]
 fn the_audit_finds_a_damaged_device_row() {
-    let failed = Counter { of: Of::Devices, state: RunState::Unknown };
+    let failed = Counter { of: Counted::Devices, state: RunState::Unknown };
     assert_found("a state", Violation::Count { counter: failed, kept: 0, counted: 1 }, |tally| {
         device(tally, 0).stamp = Stamp::new(at(1), RunState::Unknown);
     });
@@ -116,6 +127,10 @@ fn the_audit_finds_a_damaged_device_row() {
     assert_found("no user", Violation::Chain, |t| device(t, 0).user = None);
     assert_found("nobody's device a user's", Violation::Chain, |t| device(t, 4).user = row(1));
     assert_found("a user without row", Violation::Chain, |t| device(t, 0).user = row(7));
+    assert_found("a chain to a tombstone", Violation::Chain, |t| device(t, 0).sibling = row(5));
+    assert_found("a row without device", Violation::Freed, |t| {
+        device(t, 0).stamp = DeviceRecord::removed(at(1)).stamp;
+    });
     // The chain of user 1 is 3, 2, 1.
     assert_found("a chain cut short", wrong_count(RunState::Fail, 2, 1), |tally| {
         device(tally, 1).sibling = None;
@@ -127,8 +142,53 @@ fn the_audit_finds_a_damaged_device_row() {
         device(tally, 0).sibling = row(3);
     });
     assert_found("a chain to a free row", Violation::Chain, |tally| {
-        device(tally, 0).sibling = row(7);
+        device(tally, 0).sibling = row(9);
     });
+}
+
+#[test]
+fn the_audit_finds_a_damaged_list_of_freed_rows() {
+    type Damage = (&'static str, fn(&mut Small));
+    let damages: [Damage; 18] = [
+        ("one device more", |t| t.live += 1),
+        ("one device less", |t| t.live -= 1),
+        ("no oldest", |t| t.freed.oldest = None),
+        ("a later oldest", |t| t.freed.oldest = row(6)),
+        ("a device as the oldest", |t| t.freed.oldest = row(0)),
+        ("no newest", |t| t.freed.newest = None),
+        ("an earlier newest", |t| t.freed.newest = row(6)),
+        ("a device as the newest", |t| t.freed.newest = row(0)),
+        ("a list cut short", |t| device(t, 5).sibling = None),
+        ("a list that goes round", |t| device(t, 7).sibling = row(5)),
+        ("a list that stays", |t| device(t, 6).sibling = row(6)),
+        ("a list that leads to a device", |t| device(t, 7).sibling = row(0)),
+        ("a list that skips one", |t| device(t, 5).sibling = row(7)),
+        ("a first that has one before it", |t| device(t, 5).user = row(7)),
+        ("one before that is missing", |t| device(t, 7).user = None),
+        ("one before that is another", |t| device(t, 7).user = row(5)),
+        ("a user without row", |t| device(t, 6).user = row(7)),
+        ("a device that is not there", |t| device(t, 5).stamp = Stamp::new(at(0), RunState::Fail)),
+    ];
+    for (name, damage) in damages {
+        assert_found(name, Violation::Freed, damage);
+    }
+    assert_found("a user that does not know", Violation::Freed, |t| user(t, 1).linked = Linked::No);
+    assert_found("a user that does not know, of others", Violation::Freed, |t| {
+        device(t, 6).user = row(0);
+    });
+}
+
+#[test]
+fn the_audit_finds_another_instant_to_run_from() {
+    let fail = Counter { of: Counted::Devices, state: RunState::Fail };
+    assert_found("later", Violation::Count { counter: fail, kept: 3, counted: 2 }, |tally| {
+        tally.run_from = RunFrom::new(at(2));
+    });
+    let mut tally = tally();
+    let _ = tally.commit(&Change::RunFrom(at(2))).unwrap();
+    assert_eq!(tally.audit(), Ok(()));
+    tally.run_from = RunFrom::NEVER;
+    assert_eq!(tally.audit(), Err(Violation::Count { counter: fail, kept: 2, counted: 3 }));
 }
 
 #[test]
@@ -151,15 +211,18 @@ fn the_audit_finds_a_damaged_user_row() {
     assert_found("a later first device", wrong_count(RunState::Fail, 2, 1), |tally| {
         user(tally, 0).first = row(1);
     });
-    assert_found("a device without row", Violation::Chain, |t| user(t, 2).first = row(7));
+    assert_found("a device without row", Violation::Chain, |t| user(t, 2).first = row(9));
+    assert_found("a tombstone", Violation::Chain, |t| user(t, 2).first = row(7));
     assert_found("another's device", Violation::Chain, |t| user(t, 2).first = row(3));
     assert_found("a count", wrong_count(RunState::Fail, 3, 2), |tally| {
         user(tally, 0).shift((None, Some(RunState::Fail)));
     });
     assert_found("a run state", Violation::UserState, |tally| {
-        user(tally, 0).carry(RunState::ScriptError, at(0));
+        let user = user(tally, 0);
+        let shift = user.weigh((None, Some(RunState::ScriptError))).unwrap();
+        user.apply((None, None), shift);
     });
-    let pending = Counter { of: Of::Users, state: RunState::Pending };
+    let pending = Counter { of: Counted::Users, state: RunState::Pending };
     assert_found(
         "what was declared",
         Violation::Count { counter: pending, kept: 1, counted: 0 },
@@ -175,16 +238,16 @@ fn the_audit_finds_a_damaged_summary_or_table() {
     assert_found("an earlier last run", Violation::LastRun { latest: at(5) }, |tally| {
         tally.summary.last_run = Some(at(4));
     });
-    assert_found("a device's row", Violation::Table { of: Of::Devices }, |tally| {
+    assert_found("a device's row", Violation::Table { of: Counted::Devices }, |tally| {
         let _ = tally.devices.insert(&1, DeviceRecord { ..*device(&mut self::tally(), 0) });
     });
-    assert_found("a user's row", Violation::Table { of: Of::Users }, |tally| {
+    assert_found("a user's row", Violation::Table { of: Counted::Users }, |tally| {
         let _ = tally.users.insert(&1, UserRecord::default());
     });
 }
 
 fn wrong_count(state: RunState, kept: u32, counted: u32) -> Violation {
-    Violation::UserCount { counter: Counter { of: Of::Devices, state }, kept, counted }
+    Violation::UserCount { counter: Counter { of: Counted::Devices, state }, kept, counted }
 }
 
 #[test]
@@ -203,54 +266,130 @@ fn a_stamp_keeps_what_it_is_given_and_orders_as_the_rule_does() {
         let stamp = Stamp::new(at, state);
         assert_eq!((stamp.at(), stamp.state()), (at, state));
         for (other_at, other_state) in all() {
-            let rank = |at: DateTime, state: RunState| (at.ticks(), at.offset(), state.severity());
+            let event = |at, state| Event { device: (), user: None::<()>, state, at };
             let other = Stamp::new(other_at, other_state);
-            assert_eq!(stamp.cmp(&other), rank(at, state).cmp(&rank(other_at, other_state)));
+            let (event, other_event) = (event(at, state), event(other_at, other_state));
+            assert_eq!(stamp.cmp(&other), event.order().cmp(&other_event.order()));
             assert_eq!(stamp.partial_cmp(&other), Some(stamp.cmp(&other)));
+            let rank = |at: DateTime, state: RunState| (at.ticks(), state.finality(), at.offset());
+            assert_eq!(stamp.cmp(&other), rank(at, state).cmp(&rank(other_at, other_state)));
         }
     }
     assert_eq!(size_of::<Option<DeviceRecord>>(), 14);
 }
 
 #[test]
+fn a_tombstone_keeps_what_it_is_given() {
+    let instants = [DateTime::MIN, DateTime::MAX].map(|at| (at.ticks(), at.offset()));
+    let instants = instants.into_iter().chain([(-1, 0), (0, -1439), (0, 0), (1, 1439)]);
+    for (ticks, offset) in instants {
+        let at = DateTime::from_parts(ticks, offset);
+        for state in RunState::ALL {
+            let stamp = Stamp::new(at, state);
+            for counted in [state, RunState::Pending] {
+                let record = DeviceRecord::retired(stamp, counted, row(3));
+                assert!(!record.is_live());
+                assert!(record.recorded() == stamp && record.recorded().at() == at);
+                let Some(Tombstone::Retired { counted: read }) = record.tombstone() else {
+                    panic!("{at}, {state} is not retired");
+                };
+                assert_eq!(read, counted);
+            }
+            assert!(DeviceRecord::live(stamp).is_live());
+            assert!(DeviceRecord::live(stamp).tombstone().is_none());
+        }
+        let record = DeviceRecord::removed(at);
+        assert!(!record.is_live());
+        assert!(matches!(record.tombstone(), Some(Tombstone::Removed)));
+        assert_eq!(record.recorded().at(), at.to_utc());
+        // Above every state of its instant, and below all of the next.
+        assert!(RunState::ALL.into_iter().all(|state| Stamp::new(at, state) < record.recorded()));
+    }
+}
+
+#[test]
+fn an_instant_to_run_from_is_kept_and_ordered() {
+    assert_eq!(RunFrom::NEVER.at(), None);
+    let ticks = [DateTime::MIN.ticks(), -1, 0, 1, DateTime::MAX.ticks()];
+    for (number, one) in ticks.into_iter().enumerate() {
+        let from = RunFrom::new(DateTime::from_parts(one, 0));
+        assert_eq!(from.at().map(DateTime::ticks), Some(one));
+        assert!(from > RunFrom::NEVER && !RunFrom::NEVER.is_after(one));
+        for (place, other) in ticks.into_iter().enumerate() {
+            assert_eq!(from.is_after(other), number > place);
+            assert_eq!(from.cmp(&RunFrom::new(DateTime::from_parts(other, 0))), number.cmp(&place));
+        }
+    }
+}
+
+#[test]
 fn a_tally_shows_what_it_keeps() {
     let shown = std::format!("{:?}", tally());
-    for part in ["summary", "carried", "devices", "users", "fail", "declared: true"] {
+    let parts = [
+        "summary",
+        "carried",
+        "run_from: None",
+        "devices",
+        "tombstones",
+        "Removed",
+        "Retired",
+        "users",
+        "fail",
+        "declared: true",
+    ];
+    for part in parts {
         assert!(shown.contains(part), "{part} in {shown}");
     }
-    assert_eq!(shown.matches("Event").count(), 5);
+    // Five devices, and the one that was retired.
+    assert_eq!(shown.matches("Event").count(), 6);
     assert_eq!(shown.matches("UserRow").count(), 3);
 }
 
 proptest! {
+    #[cfg(feature = "graph")]
     #[test]
-    fn a_preview_is_what_applying_comes_to(
-        operations in prop::collection::vec(operations(0..8u16, 0..4u16), 0..32),
+    fn a_judge_sees_the_summary_that_a_change_comes_to(
+        changes in prop::collection::vec(changes(0..8u16, 0..4u16), 0..32),
     ) {
         let mut tally: Tally<u16, u16, 5, 3> = Tally::new();
-        for operation in operations {
-            if let Operation::Apply(event) = &operation {
-                let preview = tally.preview(event);
-                let applied = tally.apply(event);
-                prop_assert_eq!(preview, applied.map(|outcome| (outcome, *tally.summary())));
-            } else {
-                let _ = operation.run(&mut tally);
+        for change in changes {
+            let mut judged = None;
+            let checked = tally.check_with(&change, |summary| {
+                judged = Some(*summary);
+                Ok(())
+            });
+            let refusal = Refusal::DevicesFull { capacity: 9 };
+            prop_assert_eq!(
+                tally.check_with(&change, |_| Err(refusal)),
+                checked.and(Err(refusal))
+            );
+            if let Change::Event(Event { at, .. }) = change {
+                let moves = tally.moves_last_run(at);
+                let last_run = tally.summary().last_run;
+                prop_assert_eq!(moves, last_run.is_none_or(|last| last.ticks() < at.ticks()));
             }
+            let effect = tally.commit(&change);
+            prop_assert_eq!(checked, effect);
+            prop_assert_eq!(judged, effect.ok().map(|_| *tally.summary()));
         }
     }
 
     #[test]
     fn a_list_goes_on_at_the_row_it_is_asked_for(
-        operations in prop::collection::vec(operations(0..8u16, 0..4u16), 0..32),
+        changes in prop::collection::vec(changes(0..8u16, 0..4u16), 0..32),
     ) {
         let mut tally: Tally<u16, u16, 5, 3> = Tally::new();
-        for operation in operations {
-            let _ = operation.run(&mut tally);
+        for change in changes {
+            let _ = tally.commit(&change);
         }
         for first in 0..6 {
             let rows: Vec<_> = tally.users_from(first).collect();
             prop_assert!(rows.iter().all(|(row, _)| row.number() >= first));
             let all = tally.users_from(0).filter(|(row, _)| row.number() >= first);
+            prop_assert!(rows.into_iter().eq(all));
+            let rows: Vec<_> = tally.devices_from(first).collect();
+            prop_assert!(rows.iter().all(|(row, _)| row.number() >= first));
+            let all = tally.devices_from(0).filter(|(row, _)| row.number() >= first);
             prop_assert!(rows.into_iter().eq(all));
         }
     }
@@ -258,11 +397,11 @@ proptest! {
     #[cfg(feature = "graph")]
     #[test]
     fn the_keys_of_the_users_are_those_of_their_rows(
-        operations in prop::collection::vec(operations(0..8u16, 0..4u16), 0..32),
+        changes in prop::collection::vec(changes(0..8u16, 0..4u16), 0..32),
     ) {
         let mut tally: Tally<u16, u16, 5, 3> = Tally::new();
-        for operation in operations {
-            let _ = operation.run(&mut tally);
+        for change in changes {
+            let _ = tally.commit(&change);
         }
         let keys = tally.users_from(0).map(|(row, user)| (row, user.user));
         prop_assert!(tally.user_keys_from(0).eq(keys));

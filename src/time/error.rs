@@ -4,15 +4,14 @@ use core::fmt;
 
 use crate::sentence::sentence;
 
-use super::text::Number;
-
 /// Why a text is no [`DateTime`](crate::DateTime), or ticks and an offset make none.
 ///
 /// Displays as the sentence. For a text: the byte, counted from 0, that cannot be part of a
 /// date-time, and what was expected there.
 ///
-/// Returned by [`DateTime::parse`](crate::DateTime::parse), by [`str::parse`] and by
-/// [`DateTime::from_ticks`](crate::DateTime::from_ticks).
+/// Returned by [`DateTime::parse`](crate::DateTime::parse), [`str::parse`],
+/// [`DateTime::from_ticks`](crate::DateTime::from_ticks) and
+/// [`DateTime::from_unix`](crate::DateTime::from_unix).
 ///
 /// ```
 /// use runtally::DateTime;
@@ -38,7 +37,7 @@ impl DateTimeError {
     pub const fn at(self) -> Option<usize> {
         match self.0 {
             Problem::Text { at, .. } => Some(at as usize),
-            Problem::Offset(_) | Problem::Year => None,
+            Problem::Offset(_) | Problem::Nanoseconds(_) | Problem::Year => None,
         }
     }
 }
@@ -55,6 +54,9 @@ impl fmt::Display for DateTimeError {
                 let minutes = i32::from(minutes);
                 sentence!(f, "the offset of {} minutes is not in -1439 to 1439", minutes)
             }
+            Problem::Nanoseconds(nanoseconds) => {
+                sentence!(f, "{} nanoseconds are not in 0 to 999999999", nanoseconds)
+            }
             Problem::Year => f.write_str("the local date-time is not in the years 0001 to 9999"),
         }
     }
@@ -67,6 +69,7 @@ impl core::error::Error for DateTimeError {}
 pub(super) enum Problem {
     Text { at: u8, expected: Expected },
     Offset(i16),
+    Nanoseconds(u32),
     Year,
 }
 
@@ -92,6 +95,47 @@ impl fmt::Display for Expected {
             Self::DotOrOffset => "`.` or an offset (`Z`, `+hh:mm` or `-hh:mm`)",
             Self::Offset => "an offset (`Z`, `+hh:mm` or `-hh:mm`)",
             Self::End => "the end",
+        })
+    }
+}
+
+/// The numbers of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(super) enum Number {
+    Year,
+    Month,
+    Day { last: u8 },
+    Hour,
+    Minute,
+    Second,
+}
+
+impl Number {
+    /// How many digits it has, the least it can be and the most.
+    pub(super) const fn range(self) -> (usize, u32, u32) {
+        match self {
+            Self::Year => (4, 1, 9999),
+            Self::Month => (2, 1, 12),
+            Self::Day { last } => (2, 1, last as u32),
+            Self::Hour => (2, 0, 23),
+            Self::Minute => (2, 0, 59),
+            Self::Second => (2, 0, 60),
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::Year => "a year from 0001 to 9999",
+            Self::Month => "a month from 01 to 12",
+            Self::Day { last } => {
+                return sentence!(f, "a day from 01 to {}", u32::from(last));
+            }
+            Self::Hour => "an hour from 00 to 23",
+            Self::Minute => "a minute from 00 to 59",
+            Self::Second => "a second from 00 to 60",
         })
     }
 }

@@ -15,8 +15,8 @@ use self::calendar::{
     TICKS_PER_SECOND, date, day_number, days_in_month, local_ticks, split_local_ticks,
     ticks_of_offset,
 };
-use self::error::{Expected, Problem};
-use self::text::{Number, Reader, Writer};
+use self::error::{Expected, Number, Problem};
+use self::text::{Reader, Writer};
 
 /// 23:59 in minutes: the largest offset a text can say.
 const MOST_OFFSET: i16 = 23 * 60 + 59;
@@ -85,13 +85,17 @@ impl DateTime {
     /// ```
     pub const MAX: Self = Self::at(LAST_LOCAL, -MOST_OFFSET);
 
+    /// What is there before one is read: 1970 begins.
+    #[cfg(feature = "graph")]
+    pub(crate) const EPOCH: Self = Self { ticks: 0, offset: 0 };
+
     /// The length of the longest text written, in bytes.
     ///
     /// ```
     /// use runtally::DateTime;
     /// assert_eq!(DateTime::MAX.to_string().len(), DateTime::MAX_LEN);
     /// ```
-    pub const MAX_LEN: usize = "9999-12-31T23:59:59.9999999-23:59".len();
+    pub const MAX_LEN: usize = text::MAX_LEN;
 
     /// How many ticks of 100 ns a second has: 10 000 000.
     ///
@@ -157,6 +161,59 @@ impl DateTime {
             return Err(DateTimeError(Problem::Year));
         }
         Ok(Self { ticks, offset })
+    }
+
+    /// The instant this many seconds and nanoseconds after 1970-01-01T00:00:00Z, in UTC. What is
+    /// less than 100 ns is cut.
+    ///
+    /// # Errors
+    ///
+    /// [`DateTimeError`] if the instant is not in the years 0001 to 9999, or `nanoseconds` is
+    /// above 999 999 999.
+    ///
+    /// ```
+    /// use runtally::DateTime;
+    ///
+    /// let at = DateTime::from_unix(1_483_228_648, 499_537_000)?;
+    /// assert_eq!(at.to_string(), "2016-12-31T23:57:28.499537Z");
+    /// assert!(DateTime::from_unix(i64::MAX, 0).is_err());
+    /// assert!(DateTime::from_unix(0, 1_000_000_000).is_err());
+    /// # Ok::<(), runtally::DateTimeError>(())
+    /// ```
+    pub const fn from_unix(seconds: i64, nanoseconds: u32) -> Result<Self, DateTimeError> {
+        if nanoseconds > 999_999_999 {
+            return Err(DateTimeError(Problem::Nanoseconds(nanoseconds)));
+        }
+        // Where this saturates, it is out of range.
+        let ticks = seconds.saturating_mul(Self::TICKS_PER_SECOND);
+        Self::from_ticks(ticks.saturating_add((nanoseconds / 100) as i64), 0)
+    }
+
+    /// The same instant in UTC. Within a day of either end of the calendar, where UTC would leave
+    /// the years 0001 to 9999, with the offset +23:59 or -23:59, which does not.
+    ///
+    /// ```
+    /// use runtally::DateTime;
+    /// let at: DateTime = "2026-11-21T09:30:00+01:00".parse()?;
+    /// assert_eq!(at.to_utc().to_string(), "2026-11-21T08:30:00Z");
+    /// assert_eq!(DateTime::MAX.to_utc(), DateTime::MAX);
+    /// # Ok::<(), runtally::DateTimeError>(())
+    /// ```
+    #[must_use]
+    pub const fn to_utc(self) -> Self {
+        Self::utc(self.ticks)
+    }
+
+    /// The instant of a date-time, in UTC.
+    pub(crate) const fn utc(ticks: i64) -> Self {
+        let offset = if ticks < FIRST_LOCAL {
+            MOST_OFFSET
+        } else if ticks > LAST_LOCAL {
+            -MOST_OFFSET
+        } else {
+            0
+        };
+        Self { ticks, offset }
     }
 
     /// Reads a [text](Self#text) given as bytes; a `&str` has [`str::parse`].

@@ -1,55 +1,12 @@
 //! Reading and writing the parts of a date-time's text.
 
-use core::fmt;
-
-use crate::sentence::sentence;
-
 use heapless::String;
 
 use super::calendar::TICKS_PER_SECOND;
-use super::error::{Expected, Problem};
-use super::{DateTime, DateTimeError};
+use super::error::{DateTimeError, Expected, Number, Problem};
 
-/// The numbers of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub(super) enum Number {
-    Year,
-    Month,
-    Day { last: u8 },
-    Hour,
-    Minute,
-    Second,
-}
-
-impl Number {
-    /// How many digits it has, the least it can be and the most.
-    const fn range(self) -> (usize, u32, u32) {
-        match self {
-            Self::Year => (4, 1, 9999),
-            Self::Month => (2, 1, 12),
-            Self::Day { last } => (2, 1, last as u32),
-            Self::Hour => (2, 0, 23),
-            Self::Minute => (2, 0, 59),
-            Self::Second => (2, 0, 60),
-        }
-    }
-}
-
-impl fmt::Display for Number {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match *self {
-            Self::Year => "a year from 0001 to 9999",
-            Self::Month => "a month from 01 to 12",
-            Self::Day { last } => {
-                return sentence!(f, "a day from 01 to {}", u32::from(last));
-            }
-            Self::Hour => "an hour from 00 to 23",
-            Self::Minute => "a minute from 00 to 59",
-            Self::Second => "a second from 00 to 60",
-        })
-    }
-}
+/// The length of the longest text written, in bytes.
+pub(super) const MAX_LEN: usize = "9999-12-31T23:59:59.9999999-23:59".len();
 
 /// A text being read from its front.
 ///
@@ -145,6 +102,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes this byte, a letter in either case, if it is the next one.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn skip(&mut self, byte: u8) -> bool {
         match self.rest.split_first() {
             Some((first, rest)) if first.eq_ignore_ascii_case(&byte) => {
@@ -164,15 +122,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A text being written. None is longer than [`DateTime::MAX_LEN`], so nothing is refused.
-pub(super) struct Writer(String<{ DateTime::MAX_LEN }>);
+/// A text being written. None is longer than [`MAX_LEN`], so nothing is refused.
+pub(super) struct Writer(String<{ MAX_LEN }>);
 
 impl Writer {
     pub(super) const fn new() -> Self {
         Self(String::new())
     }
 
-    pub(super) fn finish(self) -> String<{ DateTime::MAX_LEN }> {
+    pub(super) fn finish(self) -> String<{ MAX_LEN }> {
         self.0
     }
 
@@ -209,6 +167,7 @@ impl Writer {
         self.mark(char::from_digit(digit, 10).unwrap_or('0'));
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn mark(&mut self, mark: char) {
         let _ = self.0.push(mark);
     }

@@ -10,6 +10,8 @@ pub(crate) enum Kind {
     Guid,
     /// A nullable string of at most so many bytes.
     Text(usize),
+    /// A nullable string that is cut after so many bytes.
+    Echo(usize),
     /// A UPN, or null where it is not required.
     User,
     Count,
@@ -101,16 +103,16 @@ pub(crate) const RESOURCES: [Resource; 6] = [
         properties: &[
             ("@odata.type", Kind::Type("hardwareConfigurationDeviceState")),
             ("id", Kind::Guid),
-            ("deviceName", Kind::Text(255)),
-            ("osVersion", Kind::Text(255)),
-            ("upn", Kind::Text(127)),
+            ("deviceName", Kind::Echo(255)),
+            ("osVersion", Kind::Echo(255)),
+            ("upn", Kind::Text(145)),
             ("internalVersion", Kind::Int32),
             ("lastStateUpdateDateTime", Kind::DateTime),
             ("configurationState", Kind::State),
-            ("configurationOutput", Kind::Text(8192)),
-            ("configurationError", Kind::Text(8192)),
-            ("assignmentFilterIds", Kind::Text(8192)),
-            ("userId", Kind::Text(255)),
+            ("configurationOutput", Kind::Echo(8192)),
+            ("configurationError", Kind::Echo(8192)),
+            ("assignmentFilterIds", Kind::Echo(8192)),
+            ("userId", Kind::Echo(255)),
         ],
         required: &["id", "lastStateUpdateDateTime", "configurationState"],
         always_written: &["upn"],
@@ -149,10 +151,10 @@ pub(crate) const RESOURCES: [Resource; 6] = [
             ("@odata.type", Kind::Type("deviceManagementScriptDeviceState")),
             ("id", Kind::Guid),
             ("runState", Kind::State),
-            ("resultMessage", Kind::Text(8192)),
+            ("resultMessage", Kind::Echo(8192)),
             ("lastStateUpdateDateTime", Kind::DateTime),
             ("errorCode", Kind::Int32),
-            ("errorDescription", Kind::Text(8192)),
+            ("errorDescription", Kind::Echo(8192)),
         ],
         required: &["id", "runState", "lastStateUpdateDateTime"],
         always_written: &[],
@@ -273,9 +275,11 @@ impl Writer {
                 let guid = if self.rng.bool() { guid.to_uppercase() } else { guid };
                 self.string(&guid);
             }
-            Kind::Text(_) | Kind::NullableDateTime if self.rare(6) => self.out.push_str("null"),
-            Kind::Text(limit) => self.text(limit),
-            Kind::User => self.text(127),
+            Kind::Text(_) | Kind::Echo(_) | Kind::NullableDateTime if self.rare(6) => {
+                self.out.push_str("null");
+            }
+            Kind::Text(limit) | Kind::Echo(limit) => self.text(limit),
+            Kind::User => self.text(145),
             Kind::Count | Kind::Int32 => {
                 let number = match self.rng.u8(0..20) {
                     0 if self.rare(5) => self.rng.i64(-4_294_967_297..=4_294_967_297),

@@ -1,110 +1,153 @@
-//! The power goes at every single byte.
+//! The power goes at every single byte, and then things go on.
 
 use super::*;
-use runtally::{Event, RunState};
+use runtally::{Event, RunState, Summary};
 
-/// Cuts the power at every byte that every operation of a trace writes or erases.
+/// What is written to flash, and what must then be there.
+struct Life<const WORD: usize, const PAGE: usize> {
+    flash: Mock<WORD, PAGE>,
+    changes: Vec<Change<u16, u16>>,
+    /// The tally before each of the changes, and after the last.
+    mirrors: Vec<Small>,
+    /// The changes that were acknowledged.
+    done: usize,
+}
+
+impl<const WORD: usize, const PAGE: usize> Life<WORD, PAGE> {
+    fn new(pages: usize, seed: u8, len: usize) -> Self {
+        let changes = trace(seed, len);
+        let mut mirrors = vec![Small::new()];
+        for change in &changes {
+            let mut mirror = mirrors.last().unwrap().clone();
+            let _ = mirror.commit(change);
+            mirrors.push(mirror);
+        }
+        Self { flash: Mock::new(pages), changes, mirrors, done: 0 }
+    }
+
+    /// One session: so many changes, of which the power cuts one or none. Each answers as it should.
+    /// True if the power was cut.
+    fn session(&mut self, changes: usize, budget: u64) -> bool {
+        self.flash.faults.budget = budget;
+        let until = self.changes.len().min(self.done + changes);
+        let mut ram = Ram::new();
+        let opened = match ram.open(&mut self.flash) {
+            Err(Error::Flash(PowerCut)) => return true,
+            opened => opened,
+        };
+        let (mut journal, recovered) = opened.expect("cuts never shut a journal");
+        assert_eq!(recovered.damaged, 0);
+        // The change that was cut last is wholly there or not at all.
+        if *journal.tally() != self.mirrors[self.done] {
+            self.done += 1;
+            assert_same(
+                journal.tally(),
+                &self.mirrors[self.done],
+                "what was acknowledged is there",
+            );
+        }
+        while self.done < until {
+            let mut expected = self.mirrors[self.done].clone();
+            let expected = expected.commit(&self.changes[self.done]);
+            let answer = block_on(journal.commit(&self.changes[self.done]));
+            if answer == Err(Error::Flash(PowerCut)) {
+                assert_same(journal.tally(), &self.mirrors[self.done], "a failure changes nothing");
+                return true;
+            }
+            assert_eq!(answer, expected.map_err(Error::Refused));
+            self.done += 1;
+            assert_same(journal.tally(), &self.mirrors[self.done], "committed");
+        }
+        false
+    }
+
+    /// Once more, this time to the end.
+    fn session_without_cut(&mut self, changes: usize) {
+        let cut = self.session(changes, u64::MAX);
+        assert!(!cut);
+    }
+}
+
+/// Cuts the power at every `step`-th byte that a session writes or erases, opening included, then
+/// goes on through further cuts and openings.
 fn cut_everywhere<const WORD: usize, const PAGE: usize>(
     pages: usize,
     seed: u8,
-    len: usize,
-    torn: Torn,
+    before: usize,
+    changes: usize,
+    step: u64,
 ) {
-    let mut flash = Mock::<WORD, PAGE>::new(pages);
-    flash.torn = torn;
-    let mut mirror = Small::new();
-    let mut cuts = 0u32;
-    for operation in trace(seed, len) {
-        let before = mirror.clone();
-        let expected = operation.run(&mut mirror).map_err(Error::Refused);
-        let intact = flash.clone();
-        for budget in 0.. {
-            flash.clone_from(&intact);
-            let (mut journal, mut tally) = reopen(&mut flash);
-            assert_eq!(tally, before);
-            journal.flash().budget = budget;
-            let answer = run(&mut journal, &mut tally, &operation);
-            let unspent = journal.flash().budget > 0;
-            if answer == Err(Error::Flash(PowerCut)) {
-                cuts += 1;
-                assert_eq!(tally, before, "a call that fails changes nothing");
-            } else {
-                assert_eq!(answer, expected);
-                assert_eq!(tally, mirror);
-            }
-            let (_, tally) = reopen(&mut flash);
-            match answer {
-                Err(_) => {
-                    assert!(tally == before || tally == mirror, "wholly there or wholly absent");
-                }
-
-                Ok(_) => assert_eq!(tally, mirror, "what was acknowledged is there"),
-            }
-            if unspent {
-                break;
-            }
+    let mut life = Life::<WORD, PAGE>::new(pages, seed, before + changes + 60);
+    life.session_without_cut(before);
+    let (flash, done) = (life.flash.clone(), life.done);
+    let mut rng = fastrand::Rng::with_seed(seed.into());
+    for budget in (0..).step_by(step as usize) {
+        life.flash.clone_from(&flash);
+        life.done = done;
+        life.flash.faults.torn = Torn::number(rng.u64(..));
+        if !life.session(changes, budget) {
+            return;
         }
+        for _ in 0..3 {
+            // Now in the midst of opening, now in that of a change.
+            life.flash.faults.torn = Torn::number(rng.u64(..));
+            life.session(12, rng.u64(..2 * PAGE as u64));
+            // And without writing.
+            life.session_without_cut(0);
+            life.session_without_cut(rng.usize(0..3));
+        }
+        life.session_without_cut(0);
     }
-    assert!(cuts > 1000, "{cuts} cuts");
-    assert!(flash.erases.iter().all(|&erases| erases > 0), "{:?}", flash.erases);
 }
 
 #[test]
 fn a_power_cut_at_any_byte_loses_nothing_acknowledged() {
-    cut_everywhere::<4, 1024>(3, 1, 150, Torn::Prefix);
-}
-
-#[test]
-fn whatever_a_torn_page_holds_nothing_is_lost() {
-    cut_everywhere::<4, 1024>(3, 2, 150, Torn::Suffix);
-    cut_everywhere::<4, 1024>(3, 3, 150, Torn::Noise(3));
+    cut_everywhere::<4, 1024>(3, 1, 400, 90, 1);
+    cut_everywhere::<4, 1024>(3, 2, 0, 60, 1);
 }
 
 #[test]
 fn words_of_any_size_lose_nothing() {
-    cut_everywhere::<1, 512>(4, 4, 120, Torn::Noise(4));
-    cut_everywhere::<8, 1024>(2, 5, 100, Torn::Prefix);
-    cut_everywhere::<32, 2048>(3, 6, 150, Torn::Noise(6));
+    cut_everywhere::<1, 512>(4, 3, 300, 50, 1);
+    cut_everywhere::<2, 512>(3, 4, 300, 50, 1);
+    cut_everywhere::<8, 1024>(2, 5, 300, 50, 1);
+    cut_everywhere::<32, 2048>(3, 6, 500, 60, 3);
+}
+
+#[test]
+fn pages_of_any_size_lose_nothing() {
+    cut_everywhere::<1, 256>(46, 7, 300, 30, 1);
+    cut_everywhere::<2, 256>(100, 8, 300, 30, 1);
+    cut_everywhere::<4, 4096>(2, 9, 600, 90, 11);
+    cut_everywhere::<4, 65_536>(2, 10, 6000, 300, 499);
 }
 
 /// Cuts the power again and again in the midst of long traces, while opening as well.
+fn live_on<const WORD: usize, const PAGE: usize>(pages: usize, seed: u8, len: usize) {
+    let mut rng = fastrand::Rng::with_seed(seed.into());
+    let mut life = Life::<WORD, PAGE>::new(pages, seed, len);
+    let mut cuts = 0;
+    while life.done < len {
+        life.flash.faults.torn = Torn::number(rng.u64(..));
+        let most = [40, 400, 4 * PAGE as u64][rng.usize(..3)];
+        cuts += u32::from(life.session(len, rng.u64(..most)));
+        life.session_without_cut(0);
+    }
+    assert!(cuts > 100, "{cuts} cuts");
+    let (least, most) = (life.flash.erases.iter().min(), life.flash.erases.iter().max());
+    assert!(least > Some(&10), "{least:?} to {most:?}");
+}
+
 #[test]
 fn a_life_of_power_cuts_loses_nothing_acknowledged() {
-    for seed in 0..6 {
-        let mut rng = fastrand::Rng::with_seed(seed.into());
-        let mut flash = Mock::<4, 1024>::new(3);
-        let mut mirror = Small::new();
-        let operations = trace(seed, 3000);
-        let mut at = 0;
-        while at < operations.len() {
-            flash.torn = [Torn::Prefix, Torn::Suffix, Torn::Noise(rng.u64(..))][rng.usize(..3)];
-            flash.revive();
-            flash.budget = rng.u64(..40);
-            if open(&mut flash).is_err() {
-                continue;
-            }
-            let (mut journal, mut tally) = reopen(&mut flash);
-            journal.flash().budget = rng.u64(..4000);
-            let mut next = mirror.clone();
-            while at < operations.len() {
-                let expected = operations[at].run(&mut next).map_err(Error::Refused);
-                let answer = run(&mut journal, &mut tally, &operations[at]);
-                if answer == Err(Error::Flash(PowerCut)) {
-                    break;
-                }
-                assert_eq!(answer, expected);
-                mirror.clone_from(&next);
-                at += 1;
-            }
-            let (_, tally) = reopen(&mut flash);
-            assert!(tally == mirror || tally == next);
-            if tally != mirror {
-                mirror = next;
-                at += 1;
-            }
-        }
-        assert!(flash.erases.iter().sum::<u32>() > 50);
+    for seed in 0..4 {
+        live_on::<4, 1024>(3, seed, 3000);
     }
+    live_on::<1, 256>(46, 4, 2000);
+    live_on::<2, 512>(4, 5, 2000);
+    live_on::<8, 1024>(2, 6, 2000);
+    live_on::<32, 2048>(3, 7, 4000);
+    live_on::<4, 4096>(4, 8, 12_000);
 }
 
 /// A driver that gives up now and then, even where the write was done.
@@ -114,27 +157,40 @@ fn a_change_that_failed_is_gone_once_another_is_written() {
         let mut rng = fastrand::Rng::with_seed(seed.into());
         let mut flash = Mock::<4, 1024>::new(3);
         let mut mirror = Small::new();
-        let (mut journal, mut tally, _) = open(&mut flash).unwrap();
+        let mut ram = Ram::new();
+        let mut journal = ram.reopen(&mut flash);
         let mut failures = 0;
-        for operation in trace(seed, 1500) {
-            let flash = journal.flash();
-            flash.late = true;
-            flash.budget = if rng.bool() { u64::MAX } else { rng.u64(4..100) };
-            let answer = run(&mut journal, &mut tally, &operation);
-            journal.flash().revive();
+        for change in trace(seed, 1500) {
+            let faults = &mut journal.flash().faults;
+            faults.late = true;
+            faults.torn = Torn::number(rng.u64(..));
+            faults.budget = if rng.bool() { u64::MAX } else { rng.u64(4..100) };
+            let answer = block_on(journal.commit(&change));
+            journal.flash().faults.revive();
             if answer == Err(Error::Flash(PowerCut)) {
                 failures += 1;
             } else {
-                assert_eq!(answer, operation.run(&mut mirror).map_err(Error::Refused));
+                assert_eq!(answer, mirror.commit(&change).map_err(Error::Refused));
             }
-            assert_eq!(tally, mirror);
+            assert_same(journal.tally(), &mirror, "committed");
         }
         // The last change may have failed as well; this one does not.
-        let last = Operation::Declare(*mirror.summary());
-        assert_eq!(run(&mut journal, &mut tally, &last), Ok(Effect::Declared));
+        write_one_more(&mut journal, &mut mirror);
         assert!(failures > 100, "{failures}");
-        assert_eq!(reopen(&mut flash).1, mirror);
+        assert_same(&restored(&mut flash), &mirror, "restored");
     }
+}
+
+/// A change that nothing refuses, and that changes something.
+fn write_one_more<F>(journal: &mut Opened<'_, F>, mirror: &mut Small)
+where
+    F: embedded_storage_async::nor_flash::NorFlash<Error = PowerCut>,
+{
+    let last_run = Some(DateTime::MAX);
+    let last = Change::Declare(Summary { last_run, ..*mirror.summary() });
+    let effect = block_on(journal.commit(&last)).unwrap();
+    assert_eq!(effect, mirror.commit(&last).unwrap());
+    assert!(effect.is_applied());
 }
 
 /// Futures that are dropped before they are done.
@@ -146,40 +202,39 @@ fn a_call_that_is_given_up_changes_nothing() {
     let mut rng = fastrand::Rng::with_seed(9);
     let mut flash = Mock::<4, 1024>::new(3);
     let mut mirror = Small::new();
-    let (mut journal, mut tally, _) = open(&mut flash).unwrap();
-    journal.flash().pauses = true;
+    let mut ram = Ram::new();
+    let mut journal = ram.reopen(&mut flash);
+    journal.flash().faults.pauses = true;
     let mut dropped = 0;
-    for operation in trace(20, 1500) {
-        let Operation::Apply(event) = operation else { continue };
+    for change in trace(20, 1500) {
         let done = {
-            let mut call = pin!(journal.apply(&mut tally, &event));
+            let mut call = pin!(journal.commit(&change));
             (0..rng.u32(1..20)).any(|_| poll_once(call.as_mut()).is_ready())
         };
         if done {
-            let _ = operation.run(&mut mirror);
+            let _ = mirror.commit(&change);
         } else {
             dropped += 1;
-            journal.flash().revive();
         }
-        assert_eq!(tally, mirror);
+        assert_same(journal.tally(), &mirror, "committed");
     }
     assert!(dropped > 100, "{dropped}");
-    let last = Operation::Declare(*mirror.summary());
-    assert_eq!(run(&mut journal, &mut tally, &last), Ok(Effect::Declared));
-    assert_eq!(reopen(&mut flash).1, mirror);
+    write_one_more(&mut journal, &mut mirror);
+    assert_same(&restored(&mut flash), &mirror, "restored");
 }
 
 /// Rows that take several records when a page leaves the log: a page that has some of them does not
 /// count.
 #[test]
-fn a_power_cut_between_rows_brought_along_loses_none() {
+fn a_power_cut_between_rows_written_again_loses_none() {
     type Wide = Tally<u16, u16, 100, 1>;
     type Flash = Mock<4, 2048>;
     let restore = |flash: &mut Flash| {
-        flash.revive();
-        let mut tally = Wide::new();
+        flash.faults.revive();
+        let (mut tally, mut memory) = (Wide::new(), Memory::new());
         let range = flash.range();
-        block_on(Journal::<_, u16, u16, 100, 1>::open(flash, range, &mut tally)).unwrap();
+        let opened = block_on(Journal::open(flash, range, &mut tally, &mut memory));
+        assert_eq!(opened.unwrap().1.damaged, 0);
         tally
     };
     let mut rng = fastrand::Rng::with_seed(7);
@@ -195,17 +250,22 @@ fn a_power_cut_between_rows_brought_along_loses_none() {
         let intact = flash.clone();
         let mut after = tally.clone();
         let _ = after.apply(&event).unwrap();
-        for budget in (0..).step_by(9) {
+        for budget in (0..).step_by(29) {
             flash.clone_from(&intact);
-            let mut opened = Wide::new();
+            flash.faults.torn = Torn::number(budget / 29);
+            flash.faults.budget = budget;
+            let (mut opened, mut memory) = (Wide::new(), Memory::new());
             let range = flash.range();
-            let (mut journal, recovered) =
-                block_on(Journal::open(&mut flash, range, &mut opened)).unwrap();
-            assert_eq!((recovered.damaged, &opened), (0, &tally));
-            journal.flash().budget = budget;
-            let cut = block_on(journal.apply(&mut opened, &event)).is_err();
+            let cut = block_on(async {
+                let (mut journal, _) =
+                    Journal::open(&mut flash, range, &mut opened, &mut memory).await?;
+                let _ = journal.commit(&Change::Event(event)).await?;
+                Ok::<_, Error<PowerCut>>(())
+            })
+            .is_err();
             let restored = restore(&mut flash);
             assert!(restored == after || cut && restored == tally);
+            assert_eq!(restore(&mut flash), restored);
             if !cut {
                 break;
             }
@@ -213,4 +273,31 @@ fn a_power_cut_between_rows_brought_along_loses_none() {
         tally = after;
     }
     assert!(flash.erases.iter().all(|&erases| erases > 1));
+}
+
+/// With fewer rows than devices, the tombstones that are displaced are displaced after opening too.
+#[test]
+fn tombstones_that_were_displaced_are_gone() {
+    type Few = Tally<u16, u16, 6, 5>;
+    for seed in 0..6 {
+        let mut rng = fastrand::Rng::with_seed(seed.into());
+        let mut flash = Mock::<4, 1024>::new(3);
+        let mut expected = Few::new();
+        let mut changes = trace(seed, 3000).into_iter().peekable();
+        let mut tombstones = 0;
+        while changes.peek().is_some() {
+            let (mut tally, mut memory) = (Few::new(), Memory::new());
+            let range = flash.range();
+            let opened = block_on(Journal::open(&mut flash, range, &mut tally, &mut memory));
+            let (mut journal, recovered) = opened.unwrap();
+            assert_eq!(recovered.damaged, 0);
+            assert_eq!(*journal.tally(), expected);
+            for change in changes.by_ref().take(rng.usize(..100)) {
+                let _ = block_on(journal.commit(&change));
+            }
+            tombstones += tally.tombstones().count();
+            expected = tally;
+        }
+        assert!(tombstones > 10, "{tombstones}");
+    }
 }

@@ -1,15 +1,19 @@
-//! The rules of the tally once more, in the plainest words: a list of what each device said last,
-//! and every number counted from it anew whenever it is asked for.
+//! The rules of the tally once more, in the plainest words: a list of what each device said last, a
+//! list of the devices that are gone, and every number counted from them anew whenever it is asked
+//! for.
 //!
 //! Written from the rules alone. Nothing here is shared with the library but its vocabulary: keys,
-//! events, counts, refusals. A change is made on a copy, the copy is counted, and it is thrown away
-//! if a number does not fit.
+//! events, changes, counts, refusals. A change is made on a copy, the copy is counted, and it is
+//! thrown away if a number does not fit.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use runtally::strategies::{Effect, Operation};
 use runtally::{
-    Counter, Counts, DateTime, Event, Of, Outcome, Overflow, Refusal, RunState, Summary,
+    Change, Counted, Counter, Counts, DateTime, Effect, Entry, Event, Overflow, Refusal, RunState,
+    Summary,
 };
 
 pub(crate) type Key = u16;
@@ -17,12 +21,22 @@ pub(crate) type Recorded = Event<Key, Key>;
 
 const LIMIT: i64 = 2_147_483_647;
 
-/// Least severe first.
+/// Least severe first: rolls a user's devices up.
 const SEVERITY: [RunState; 6] = [
     RunState::NotApplicable,
     RunState::Success,
     RunState::Unknown,
     RunState::Pending,
+    RunState::Fail,
+    RunState::ScriptError,
+];
+
+/// Least final first: orders the events of one instant.
+const FINALITY: [RunState; 6] = [
+    RunState::Unknown,
+    RunState::Pending,
+    RunState::NotApplicable,
+    RunState::Success,
     RunState::Fail,
     RunState::ScriptError,
 ];
@@ -33,12 +47,24 @@ pub(crate) type Numbers = [i64; 6];
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Model {
     pub(crate) capacity: (usize, usize),
+    /// What each known device said last.
     pub(crate) devices: Vec<Recorded>,
-    /// Users that were declared or had a device retired.
+    /// What is remembered of devices that are gone, the one gone longest first.
+    pub(crate) gone: Vec<Gone>,
+    /// What is written of users, beside their devices.
     pub(crate) notes: BTreeMap<Key, Note>,
     pub(crate) carried_devices: Numbers,
     pub(crate) carried_users: Numbers,
     pub(crate) last_run: Option<DateTime>,
+    pub(crate) run_from: Option<DateTime>,
+    /// Pending devices that are this old at this time are counted in that state.
+    given_up: Option<(DateTime, Duration, RunState)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Gone {
+    Removed { device: Key, at: DateTime },
+    Retired { event: Recorded, counted: RunState },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -64,39 +90,55 @@ impl Model {
         Self {
             capacity: (devices, users),
             devices: Vec::new(),
+            gone: Vec::new(),
             notes: BTreeMap::new(),
             carried_devices: [0; 6],
             carried_users: [0; 6],
             last_run: None,
+            run_from: None,
+            given_up: None,
         }
     }
 
-    pub(crate) fn run(
-        &mut self,
-        operation: &Operation<Key, Key>,
-    ) -> Result<Effect<Key, Key>, Refusal> {
+    pub(crate) fn commit(&mut self, change: &Change<Key, Key>) -> Result<Effect, Refusal> {
         let mut after = self.clone();
-        let effect = match operation {
-            Operation::Apply(event) => Effect::Applied(after.apply(event)?),
-            Operation::Remove(device) => Effect::Removed(after.remove(*device)?),
-            Operation::Retire(device) => Effect::Retired(after.retire(*device)),
-            Operation::Declare(summary) => {
-                after.declare(summary)?;
-                Effect::Declared
+        let effect = match change {
+            Change::Event(event) => after.apply(event)?,
+            Change::Remove { device, at } => after.remove(*device, *at)?,
+            Change::Retire { device } => after.retire(*device),
+            Change::Declare(summary) => after.declare(summary)?,
+            Change::DeclareUser { user, devices, last_update } => {
+                after.declare_user(*user, devices, *last_update)?
             }
-            Operation::DeclareUser { user, devices, last_update } => {
-                after.declare_user(*user, devices, *last_update)?;
-                Effect::Declared
-            }
-            Operation::UndeclareUser(user) => Effect::Undeclared(after.undeclare_user(*user)?),
+            Change::UndeclareUser { user } => after.undeclare_user(*user)?,
+            Change::RunFrom(at) => after.run_from(*at)?,
         };
-        // A user that nothing keeps has no row.
-        let with_devices: BTreeSet<Key> = after.devices.iter().filter_map(|row| row.user).collect();
-        after.notes.retain(|user, note| {
-            note.declared || note.carried != [0; 6] || with_devices.contains(user)
-        });
+        after.forget_users();
         *self = after;
         Ok(effect)
+    }
+
+    /// Everything another one saw, as if it had been seen here.
+    pub(crate) fn absorb(&mut self, other: &Self) -> Result<(), Refusal> {
+        let mut after = self.clone();
+        for gone in &other.gone {
+            if let Gone::Removed { device, at } = *gone {
+                let _ = after.commit(&Change::Remove { device, at })?;
+            }
+        }
+        let retired = other.gone.iter().filter_map(|gone| match gone {
+            Gone::Retired { event, .. } => Some(event),
+            Gone::Removed { .. } => None,
+        });
+        for event in other.devices.iter().chain(retired) {
+            let _ = after.commit(&Change::Event(*event))?;
+        }
+        if let Some(at) = other.run_from {
+            let _ = after.commit(&Change::RunFrom(at))?;
+        }
+        after.last_run = after.last_run.max(other.last_run);
+        *self = after;
+        Ok(())
     }
 
     pub(crate) fn summary(&self) -> Summary {
@@ -107,10 +149,10 @@ impl Model {
         }
     }
 
-    pub(crate) fn carried(&self, of: Of) -> Counts {
+    pub(crate) fn carried(&self, of: Counted) -> Counts {
         counts(match of {
-            Of::Devices => self.carried_devices,
-            Of::Users => self.carried_users,
+            Counted::Devices => self.carried_devices,
+            Counted::Users => self.carried_users,
         })
     }
 
@@ -119,6 +161,15 @@ impl Model {
         let mut devices = self.devices.clone();
         devices.sort_by_key(|event| event.device);
         devices
+    }
+
+    /// The tombstones, the oldest first.
+    pub(crate) fn tombstones(&self) -> Vec<Entry<Key, Key>> {
+        let entry = |gone: &Gone| match *gone {
+            Gone::Removed { device, at } => Entry::Removed { device, at },
+            Gone::Retired { event, counted } => Entry::Retired { event, counted },
+        };
+        self.gone.iter().map(entry).collect()
     }
 
     pub(crate) fn users(&self) -> BTreeMap<Key, User> {
@@ -131,7 +182,7 @@ impl Model {
                     carried: counts(note.carried),
                     reported: counts(self.reported_of(key)),
                     state: self.state_of(key),
-                    last_update: note.last_update.max(self.latest_of(key)),
+                    last_update: self.last_update_of(key),
                     declared: note.declared,
                 };
                 (key, user)
@@ -139,65 +190,170 @@ impl Model {
             .collect()
     }
 
-    fn apply(&mut self, event: &Recorded) -> Result<Outcome, Refusal> {
+    /// The state a device counts in.
+    pub(crate) fn counted(&self, event: &Recorded) -> RunState {
+        let is_before = self.run_from.is_some_and(|from| event.at.ticks() < from.ticks());
+        let state = if is_before { RunState::Pending } else { event.state };
+        match self.given_up {
+            Some((now, limit, instead)) if state == RunState::Pending => {
+                if is_overdue(event, now, limit) { instead } else { state }
+            }
+            _ => state,
+        }
+    }
+
+    pub(crate) fn overdue(&self, now: DateTime, limit: Duration) -> usize {
+        let is_pending = |event: &&Recorded| self.counted(event) == RunState::Pending;
+        let overdue = |event: &&Recorded| is_overdue(event, now, limit);
+        self.devices.iter().filter(is_pending).filter(overdue).count()
+    }
+
+    pub(crate) fn summary_at(
+        &self,
+        now: DateTime,
+        limit: Duration,
+        state: RunState,
+    ) -> Result<Summary, Overflow> {
+        let with = Self { given_up: Some((now, limit, state)), ..self.clone() };
+        all_fit(Counted::Devices, with.reported_devices())?;
+        all_fit(Counted::Users, with.reported_users())?;
+        Ok(with.summary())
+    }
+
+    fn apply(&mut self, event: &Recorded) -> Result<Effect, Refusal> {
+        self.ran(event.at);
         let known = self.devices.iter().position(|row| row.device == event.device);
-        let before = known.map(|at| self.devices[at]);
-        if let Some(before) = &before {
-            let (old, new) = (rank(before), rank(event));
+        let gone = self.gone.iter().position(|gone| gone.device() == event.device);
+
+        // What is recorded says whether it is news.
+        let recorded = match (known, gone.map(|at| self.gone[at])) {
+            (Some(at), _) => Some(self.devices[at]),
+            (_, Some(Gone::Retired { event, .. })) => Some(event),
+            (_, Some(Gone::Removed { at, .. })) if event.at.ticks() <= at.ticks() => {
+                return Ok(Effect::Stale);
+            }
+            _ => None,
+        };
+        if let Some(recorded) = recorded {
+            let (old, new) = (rank(&recorded), rank(event));
             if new == old {
-                return Ok(Outcome::Duplicate);
+                return Ok(Effect::Duplicate);
             }
             if new < old {
-                return Ok(Outcome::Stale);
+                return Ok(Effect::Stale);
             }
         }
-        match known {
-            Some(at) => self.devices[at] = *event,
-            None => self.devices.push(*event),
-        }
-        self.last_run = self.last_run.max(Some(event.at));
+
+        let before = match (known, gone) {
+            (Some(at), _) => {
+                let before = self.counted(&self.devices[at]);
+                self.devices[at] = *event;
+                Some(before)
+            }
+            (_, Some(at)) => {
+                let gone = self.gone.remove(at);
+                let before = self.take_back(gone);
+                self.devices.push(*event);
+                before
+            }
+            _ => {
+                self.free_a_row();
+                self.devices.push(*event);
+                None
+            }
+        };
 
         // In this order: the device's counter, a device's row, a user's row, the user's counter,
         // the counters of users by number.
-        fits(Of::Devices, event.state, self.reported_devices()).map_err(Refusal::Overflow)?;
+        let state = self.counted(event);
+        fits(Counted::Devices, state, self.reported_devices()).map_err(Refusal::Overflow)?;
         if self.devices.len() > self.capacity.0 {
             return Err(Refusal::DevicesFull { capacity: self.capacity.0 as u16 });
         }
         self.room_for_users()?;
         if let Some(user) = event.user {
             let reported = self.reported_of(user);
-            fits(Of::Devices, event.state, reported).map_err(Refusal::UserOverflow)?;
+            fits(Counted::Devices, state, reported).map_err(Refusal::UserOverflow)?;
         }
         self.users_fit()?;
-        Ok(Outcome::Applied { before: before.map(|before| before.state) })
+        Ok(Effect::Applied { before })
     }
 
-    fn remove(&mut self, device: Key) -> Result<Option<Recorded>, Refusal> {
-        let removed = self.take(device);
+    fn remove(&mut self, device: Key, at: DateTime) -> Result<Effect, Refusal> {
+        let at = utc(at);
+        let removed = Gone::Removed { device, at };
+        let known = self.devices.iter().position(|row| row.device == device);
+        let gone = self.gone.iter().position(|gone| gone.device() == device);
+        let before = match (known, gone) {
+            (Some(row), _) => {
+                // Above every state of its instant.
+                if at.ticks() < self.devices[row].at.ticks() {
+                    return Ok(Effect::Stale);
+                }
+                let event = self.devices.remove(row);
+                self.gone.push(removed);
+                Some(self.counted(&event))
+            }
+            (_, Some(place)) => {
+                let former = self.gone[place];
+                match former {
+                    Gone::Removed { at: former, .. } if at.ticks() == former.ticks() => {
+                        return Ok(Effect::Duplicate);
+                    }
+                    Gone::Removed { at: former, .. }
+                    | Gone::Retired { event: Event { at: former, .. }, .. }
+                        if at.ticks() < former.ticks() =>
+                    {
+                        return Ok(Effect::Stale);
+                    }
+                    _ => {}
+                }
+                self.gone[place] = removed;
+                self.take_back(former)
+            }
+            // There is no row to remember it in.
+            _ if self.devices.len() == self.capacity.0 => return Ok(Effect::Unknown),
+            _ => {
+                self.free_a_row();
+                self.gone.push(removed);
+                None
+            }
+        };
         self.users_fit()?;
-        Ok(removed)
+        Ok(Effect::Applied { before })
     }
 
-    fn retire(&mut self, device: Key) -> Option<Recorded> {
-        let event = self.take(device)?;
-        self.carried_devices[number(event.state)] += 1;
+    fn retire(&mut self, device: Key) -> Effect {
+        let Some(at) = self.devices.iter().position(|row| row.device == device) else {
+            return Effect::Unknown;
+        };
+        let event = self.devices[at];
+        let counted = self.counted(&event);
         if let Some(user) = event.user {
+            let shown = self.last_update_of(user).filter(|it| it.ticks() == event.at.ticks());
             let note = self.notes.entry(user).or_default();
-            note.carried[number(event.state)] += 1;
-            note.last_update = note.last_update.max(Some(event.at));
+            note.carried[number(counted)] += 1;
+            // A read shows the same before and after.
+            note.last_update = match note.last_update {
+                Some(noted) if noted.ticks() >= event.at.ticks() => Some(noted),
+                _ => shown.or(Some(event.at)),
+            };
         }
-        Some(event)
+        self.devices.remove(at);
+        self.carried_devices[number(counted)] += 1;
+        self.gone.push(Gone::Retired { event, counted });
+        Effect::Applied { before: Some(counted) }
     }
 
-    fn declare(&mut self, summary: &Summary) -> Result<(), Refusal> {
-        let devices = difference(Of::Devices, &summary.devices, self.live_devices())?;
-        let users = difference(Of::Users, &summary.users, self.live_users())?;
+    fn declare(&mut self, summary: &Summary) -> Result<Effect, Refusal> {
+        let devices = difference(Counted::Devices, &summary.devices, self.live_devices())?;
+        let users = difference(Counted::Users, &summary.users, self.live_users())?;
         let latest = self.devices.iter().map(|row| row.at).max();
-        not_before(Of::Devices, summary.last_run, latest)?;
+        not_before(Counted::Devices, summary.last_run, latest)?;
         self.carried_devices = devices;
         self.carried_users = users;
         self.last_run = summary.last_run;
-        Ok(())
+        Ok(Effect::Applied { before: None })
     }
 
     fn declare_user(
@@ -205,7 +361,7 @@ impl Model {
         user: Key,
         written: &Counts,
         last_update: Option<DateTime>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Effect, Refusal> {
         // Room comes first, whatever is declared.
         let room = {
             let mut with = self.clone();
@@ -213,27 +369,78 @@ impl Model {
             with.room_for_users()
         };
         room?;
-        let carried = difference(Of::Devices, written, self.live_of(user))?;
+        let carried = difference(Counted::Devices, written, self.live_of(user))?;
         if last_update.is_some() {
-            not_before(Of::Users, last_update, self.latest_of(user))?;
+            not_before(Counted::Users, last_update, self.latest_of(user))?;
         }
         self.notes.insert(user, Note { declared: true, carried, last_update });
-        self.users_fit()
+        self.users_fit()?;
+        Ok(Effect::Applied { before: None })
     }
 
-    fn undeclare_user(&mut self, user: Key) -> Result<bool, Refusal> {
+    fn undeclare_user(&mut self, user: Key) -> Result<Effect, Refusal> {
         let note = self.note(user);
         if !note.declared && note.carried == [0; 6] {
-            return Ok(false);
+            return Ok(Effect::Unknown);
         }
         self.notes.remove(&user);
         self.users_fit()?;
-        Ok(true)
+        Ok(Effect::Applied { before: None })
     }
 
-    fn take(&mut self, device: Key) -> Option<Recorded> {
-        let at = self.devices.iter().position(|row| row.device == device)?;
-        Some(self.devices.remove(at))
+    fn run_from(&mut self, at: DateTime) -> Result<Effect, Refusal> {
+        match self.run_from {
+            Some(from) if at.ticks() < from.ticks() => return Ok(Effect::Stale),
+            Some(from) if at.ticks() == from.ticks() => return Ok(Effect::Duplicate),
+            _ => self.run_from = Some(utc(at)),
+        }
+        all_fit(Counted::Devices, self.reported_devices()).map_err(Refusal::Overflow)?;
+        for user in self.user_rows() {
+            all_fit(Counted::Devices, self.reported_of(user)).map_err(Refusal::UserOverflow)?;
+        }
+        self.users_fit()?;
+        Ok(Effect::Applied { before: None })
+    }
+
+    /// A report was received.
+    fn ran(&mut self, at: DateTime) {
+        if self.last_run.is_none_or(|last| last.ticks() < at.ticks()) {
+            self.last_run = Some(utc(at));
+        }
+    }
+
+    /// If there is no row that was never used, the one freed longest ago forgets its tombstone.
+    fn free_a_row(&mut self) {
+        if self.devices.len() + self.gone.len() >= self.capacity.0 && !self.gone.is_empty() {
+            self.gone.remove(0);
+        }
+    }
+
+    /// What is carried for a retired device no longer is, where it has not been declared away.
+    /// The counter of the summary that it was taken from.
+    fn take_back(&mut self, gone: Gone) -> Option<RunState> {
+        let Gone::Retired { event, counted } = gone else { return None };
+        if let Some(note) = event.user.and_then(|user| self.notes.get_mut(&user)) {
+            let carried = &mut note.carried[number(counted)];
+            *carried = 0.max(*carried - 1);
+        }
+        let carried = &mut self.carried_devices[number(counted)];
+        if *carried == 0 {
+            return None;
+        }
+        *carried -= 1;
+        Some(counted)
+    }
+
+    /// What nothing keeps goes: the notes of a user, and the link of a tombstone to one.
+    fn forget_users(&mut self) {
+        self.notes.retain(|_, note| note.declared || note.carried != [0; 6]);
+        let rows = self.user_rows();
+        for gone in &mut self.gone {
+            if let Gone::Retired { event, .. } = gone {
+                event.user = event.user.filter(|user| rows.contains(user));
+            }
+        }
     }
 
     /// Whoever has a device, was declared or carries something.
@@ -255,10 +462,7 @@ impl Model {
 
     /// Whether every counter of users is within the limit.
     fn users_fit(&self) -> Result<(), Refusal> {
-        let reported = self.reported_users();
-        RunState::ALL
-            .into_iter()
-            .try_for_each(|state| fits(Of::Users, state, reported).map_err(Refusal::Overflow))
+        all_fit(Counted::Users, self.reported_users()).map_err(Refusal::Overflow)
     }
 
     fn note(&self, user: Key) -> Note {
@@ -266,7 +470,7 @@ impl Model {
     }
 
     fn live_devices(&self) -> Numbers {
-        tally_up(self.devices.iter().map(|row| row.state))
+        tally_up(self.devices.iter().map(|row| self.counted(row)))
     }
 
     fn live_users(&self) -> Numbers {
@@ -275,7 +479,7 @@ impl Model {
 
     fn live_of(&self, user: Key) -> Numbers {
         let rows = self.devices.iter().filter(|row| row.user == Some(user));
-        tally_up(rows.map(|row| row.state))
+        tally_up(rows.map(|row| self.counted(row)))
     }
 
     fn reported_devices(&self) -> Numbers {
@@ -298,16 +502,47 @@ impl Model {
     fn latest_of(&self, user: Key) -> Option<DateTime> {
         self.devices.iter().filter(|row| row.user == Some(user)).map(|row| row.at).max()
     }
+
+    /// What was written, unless a row is later.
+    fn last_update_of(&self, user: Key) -> Option<DateTime> {
+        match (self.note(user).last_update, self.latest_of(user)) {
+            (Some(noted), Some(latest)) if noted.ticks() < latest.ticks() => Some(latest),
+            (noted, latest) => noted.or(latest),
+        }
+    }
 }
 
-fn number(state: RunState) -> usize {
+impl Gone {
+    pub(crate) fn device(&self) -> Key {
+        match self {
+            Self::Removed { device, .. } => *device,
+            Self::Retired { event, .. } => event.device,
+        }
+    }
+}
+
+/// The same instant in UTC; where the calendar does not have that, as far east or west as can be.
+pub(crate) fn utc(at: DateTime) -> DateTime {
+    [0, 1439, -1439]
+        .into_iter()
+        .find_map(|offset| DateTime::from_ticks(at.ticks(), offset).ok())
+        .expect("one of the three")
+}
+
+pub(crate) fn number(state: RunState) -> usize {
     usize::from(state.number())
 }
 
 /// What orders the events of one device; no user is lowest.
-fn rank(event: &Recorded) -> (i64, i16, usize, Option<Key>) {
-    let severity = SEVERITY.iter().position(|&state| state == event.state).expect("one of six");
-    (event.at.ticks(), event.at.offset(), severity, event.user)
+pub(crate) fn rank(event: &Recorded) -> (i64, usize, i16, Option<Key>) {
+    let finality = FINALITY.iter().position(|&state| state == event.state).expect("one of six");
+    (event.at.ticks(), finality, event.at.offset(), event.user)
+}
+
+fn is_overdue(event: &Recorded, now: DateTime, limit: Duration) -> bool {
+    let nanoseconds = |at: DateTime| i128::from(at.ticks()) * 100;
+    let limit = i128::try_from(limit.as_nanos()).expect("fits by far");
+    nanoseconds(event.at) + limit <= nanoseconds(now)
 }
 
 fn tally_up(states: impl Iterator<Item = RunState>) -> Numbers {
@@ -320,11 +555,15 @@ fn sum(a: Numbers, b: Numbers) -> Numbers {
     std::array::from_fn(|state| a[state] + b[state])
 }
 
-fn fits(of: Of, state: RunState, numbers: Numbers) -> Result<(), Overflow> {
+fn fits(of: Counted, state: RunState, numbers: Numbers) -> Result<(), Overflow> {
     if numbers[number(state)] > LIMIT { Err(Overflow(Counter { of, state })) } else { Ok(()) }
 }
 
-fn difference(of: Of, written: &Counts, live: Numbers) -> Result<Numbers, Refusal> {
+fn all_fit(of: Counted, numbers: Numbers) -> Result<(), Overflow> {
+    RunState::ALL.into_iter().try_for_each(|state| fits(of, state, numbers))
+}
+
+fn difference(of: Counted, written: &Counts, live: Numbers) -> Result<Numbers, Refusal> {
     let mut carried = [0; 6];
     for state in RunState::ALL {
         let at = number(state);
@@ -338,9 +577,16 @@ fn difference(of: Of, written: &Counts, live: Numbers) -> Result<Numbers, Refusa
     Ok(carried)
 }
 
-fn not_before(of: Of, written: Option<DateTime>, latest: Option<DateTime>) -> Result<(), Refusal> {
+/// By the instant: the offset that it is written with does not matter.
+fn not_before(
+    of: Counted,
+    written: Option<DateTime>,
+    latest: Option<DateTime>,
+) -> Result<(), Refusal> {
     match latest {
-        Some(latest) if written < Some(latest) => Err(Refusal::BeforeRow { of, written, latest }),
+        Some(latest) if written.is_none_or(|written| written.ticks() < latest.ticks()) => {
+            Err(Refusal::BeforeRow { of, written, latest })
+        }
         _ => Ok(()),
     }
 }

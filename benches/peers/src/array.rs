@@ -3,9 +3,9 @@
 
 use std::cmp::Ordering;
 
-use runtally::{DateTime, Outcome, RunState, Summary};
+use runtally::{DateTime, Effect, RunState, Summary};
 
-use crate::contender::{Contender, summary};
+use crate::contender::{Contender, order, summary};
 use crate::workload::{Fleet, Report};
 
 pub struct Arrays {
@@ -13,7 +13,7 @@ pub struct Arrays {
     owners: Vec<Owner>,
     devices: [u32; 6],
     users: [u32; 6],
-    last_run: Option<DateTime>,
+    last_run: Option<i64>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -74,18 +74,14 @@ impl Contender for Arrays {
         report
     }
 
-    fn apply(&mut self, event: &Report) -> Outcome {
+    fn apply(&mut self, event: &Report) -> Effect {
         let row = &mut self.rows[usize::from(event.device)];
         let new = Row { at: event.at, state: event.state, user: event.user };
         let before = if let Some(row) = row {
-            let order = (event.at, event.state.severity(), event.user).cmp(&(
-                row.at,
-                row.state.severity(),
-                row.user,
-            ));
-            match order {
-                Ordering::Less => return Outcome::Stale,
-                Ordering::Equal => return Outcome::Duplicate,
+            let new_order = order(event.at, event.state, event.user);
+            match new_order.cmp(&order(row.at, row.state, row.user)) {
+                Ordering::Less => return Effect::Stale,
+                Ordering::Equal => return Effect::Duplicate,
                 Ordering::Greater => {}
             }
             let old = std::mem::replace(row, new);
@@ -111,8 +107,8 @@ impl Contender for Arrays {
             None
         };
         self.devices[event.state as usize] += 1;
-        self.last_run = self.last_run.max(Some(event.at));
-        Outcome::Applied { before }
+        self.last_run = self.last_run.max(Some(event.at.ticks()));
+        Effect::Applied { before }
     }
 
     fn summary(&mut self) -> Summary {

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use runtally::{Counts, DateTime, Outcome, RunState, Summary};
+use runtally::{Counts, DateTime, Effect, RunState, Summary};
 
 use crate::workload::{Fleet, Report, Workload};
 
@@ -17,7 +17,7 @@ pub trait Contender {
 
     fn event(&self, fleet: &Fleet, report: Report) -> Self::Event;
 
-    fn apply(&mut self, event: &Self::Event) -> Outcome;
+    fn apply(&mut self, event: &Self::Event) -> Effect;
 
     fn summary(&mut self) -> Summary;
 }
@@ -150,8 +150,14 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// The summary of plain counters.
-pub fn summary(devices: [u32; 6], users: [u32; 6], last_run: Option<DateTime>) -> Summary {
+/// The place of an event among those of its device: by instant, finality, offset and user.
+pub fn order<U>(at: DateTime, state: RunState, user: U) -> (i64, u8, i16, U) {
+    (at.ticks(), state.finality(), at.offset(), user)
+}
+
+/// The summary of plain counters and of the latest instant.
+pub fn summary(devices: [u32; 6], users: [u32; 6], last_run: Option<i64>) -> Summary {
+    let last_run = last_run.map(|ticks| DateTime::from_ticks(ticks, 0).expect("a year to come"));
     let counts = |numbers: [u32; 6]| {
         RunState::ALL.into_iter().fold(Counts::ZERO, |counts, state| {
             counts.with(state, numbers[state as usize]).expect("as many as there are devices")

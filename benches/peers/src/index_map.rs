@@ -6,10 +6,10 @@ use std::cmp::Ordering;
 use std::hash::BuildHasher;
 
 use heapless::index_map::{Entry, IndexMap};
-use runtally::{DateTime, Event, Outcome, RunState, Summary};
+use runtally::{DateTime, Effect, Event, RunState, Summary};
 use uuid::Uuid;
 
-use crate::contender::{Contender, summary};
+use crate::contender::{Contender, order, summary};
 use crate::std_tally::most_severe;
 use crate::workload::{Fleet, Report};
 
@@ -20,7 +20,7 @@ pub struct IndexTally<S, const N: usize, const U: usize> {
     maps: Box<Maps<S, N, U>>,
     devices: [u32; 6],
     users: [u32; 6],
-    last_run: Option<DateTime>,
+    last_run: Option<i64>,
 }
 
 struct Maps<S, const N: usize, const U: usize> {
@@ -77,17 +77,13 @@ impl<S: BuildHasher, const N: usize, const U: usize> Contender for IndexTally<S,
         fleet.event(report)
     }
 
-    fn apply(&mut self, event: &Self::Event) -> Outcome {
+    fn apply(&mut self, event: &Self::Event) -> Effect {
         let new = Device { at: event.at, state: event.state, user: event.user };
         let before = if let Some(device) = self.maps.devices.get_mut(&event.device) {
-            let order = (event.at, event.state.severity(), event.user).cmp(&(
-                device.at,
-                device.state.severity(),
-                device.user,
-            ));
-            match order {
-                Ordering::Less => return Outcome::Stale,
-                Ordering::Equal => return Outcome::Duplicate,
+            let new_order = order(event.at, event.state, event.user);
+            match new_order.cmp(&order(device.at, device.state, device.user)) {
+                Ordering::Less => return Effect::Stale,
+                Ordering::Equal => return Effect::Duplicate,
                 Ordering::Greater => {}
             }
             let old = std::mem::replace(device, new);
@@ -115,8 +111,8 @@ impl<S: BuildHasher, const N: usize, const U: usize> Contender for IndexTally<S,
             None
         };
         self.devices[event.state as usize] += 1;
-        self.last_run = self.last_run.max(Some(event.at));
-        Outcome::Applied { before }
+        self.last_run = self.last_run.max(Some(event.at.ticks()));
+        Effect::Applied { before }
     }
 
     fn summary(&mut self) -> Summary {

@@ -1,6 +1,6 @@
 //! The library: by key, by handle, and by handle with the keys of a mesh.
 
-use runtally::{Event, Outcome, RowId, Summary, Tally};
+use runtally::{DeviceHandle, Effect, Event, Summary, Tally};
 use uuid::Uuid;
 
 use crate::contender::Contender;
@@ -35,7 +35,7 @@ impl<const N: usize, const U: usize> Contender for ByKey<N, U> {
         fleet.event(report)
     }
 
-    fn apply(&mut self, event: &Self::Event) -> Outcome {
+    fn apply(&mut self, event: &Self::Event) -> Effect {
         self.0.apply(event).expect("there is room")
     }
 
@@ -45,15 +45,15 @@ impl<const N: usize, const U: usize> Contender for ByKey<N, U> {
 }
 
 impl<const N: usize, const U: usize> Contender for ByHandle<N, U> {
-    type Event = (RowId, Event<Uuid, Uuid>);
+    type Event = (DeviceHandle, Event<Uuid, Uuid>);
 
     fn event(&self, fleet: &Fleet, report: Report) -> Self::Event {
         let event = fleet.event(report);
         (self.0.find(&event.device).unwrap_or(UNKNOWN), event)
     }
 
-    fn apply(&mut self, (row, event): &Self::Event) -> Outcome {
-        self.0.apply_at(*row, event).expect("there is room")
+    fn apply(&mut self, (handle, event): &Self::Event) -> Effect {
+        self.0.apply_at(*handle, event).expect("there is room")
     }
 
     fn summary(&mut self) -> Summary {
@@ -62,14 +62,14 @@ impl<const N: usize, const U: usize> Contender for ByHandle<N, U> {
 }
 
 impl<const N: usize, const U: usize> Contender for Mesh<N, U> {
-    type Event = (RowId, Event<u16, u16>);
+    type Event = (DeviceHandle, Event<u16, u16>);
 
     fn event(&self, _: &Fleet, Report { device, user, state, at }: Report) -> Self::Event {
         (self.0.find(&device).unwrap_or(UNKNOWN), Event { device, user, state, at })
     }
 
-    fn apply(&mut self, (row, event): &Self::Event) -> Outcome {
-        self.0.apply_at(*row, event).expect("there is room")
+    fn apply(&mut self, (handle, event): &Self::Event) -> Effect {
+        self.0.apply_at(*handle, event).expect("there is room")
     }
 
     fn summary(&mut self) -> Summary {
@@ -78,4 +78,4 @@ impl<const N: usize, const U: usize> Contender for Mesh<N, U> {
 }
 
 /// A handle like any other: whose row it is, is checked.
-const UNKNOWN: RowId = RowId::from_number(0).expect("the first row");
+const UNKNOWN: DeviceHandle = DeviceHandle::from_number(0).expect("the first row");

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use runtally::{DateTime, Event, Outcome, RunState, Summary};
+use runtally::{DateTime, Effect, Event, RunState, Summary};
 use uuid::Uuid;
 
-use crate::contender::{Contender, summary};
+use crate::contender::{Contender, order, summary};
 use crate::workload::{Fleet, Report};
 
 #[derive(Default)]
@@ -27,7 +27,7 @@ impl Recount {
         let mut last_run = None;
         for device in self.devices.values() {
             devices[device.state as usize] += 1;
-            last_run = last_run.max(Some(device.at));
+            last_run = last_run.max(Some(device.at.ticks()));
             if let Some(user) = device.user {
                 let worst = severities.entry(user).or_insert(device.state);
                 if device.state.severity() > worst.severity() {
@@ -50,23 +50,19 @@ impl Contender for Recount {
         fleet.event(report)
     }
 
-    fn apply(&mut self, event: &Self::Event) -> Outcome {
+    fn apply(&mut self, event: &Self::Event) -> Effect {
         let new = Device { at: event.at, state: event.state, user: event.user };
         let Some(device) = self.devices.get_mut(&event.device) else {
             self.devices.insert(event.device, new);
-            return Outcome::Applied { before: None };
+            return Effect::Applied { before: None };
         };
-        let order = (event.at, event.state.severity(), event.user).cmp(&(
-            device.at,
-            device.state.severity(),
-            device.user,
-        ));
-        match order {
-            Ordering::Less => Outcome::Stale,
-            Ordering::Equal => Outcome::Duplicate,
+        let new_order = order(event.at, event.state, event.user);
+        match new_order.cmp(&order(device.at, device.state, device.user)) {
+            Ordering::Less => Effect::Stale,
+            Ordering::Equal => Effect::Duplicate,
             Ordering::Greater => {
                 let before = std::mem::replace(device, new).state;
-                Outcome::Applied { before: Some(before) }
+                Effect::Applied { before: Some(before) }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Peer: SQLite in memory, prepared statements within one transaction: a timestamped upsert for
 //! each event, `GROUP BY` for the summary.
 
-use runtally::{DateTime, Event, Outcome, RunState, Summary};
+use runtally::{Effect, Event, RunState, Summary};
 use rusqlite::{Connection, Statement, params};
 use uuid::Uuid;
 
@@ -10,8 +10,8 @@ use crate::workload::{Fleet, Report};
 
 const SCHEMA: &str = "
     CREATE TABLE device (
-        id BLOB PRIMARY KEY, ticks INTEGER NOT NULL, offset INTEGER NOT NULL,
-        severity INTEGER NOT NULL, user BLOB NOT NULL
+        id BLOB PRIMARY KEY, ticks INTEGER NOT NULL, finality INTEGER NOT NULL,
+        offset INTEGER NOT NULL, user BLOB NOT NULL, severity INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX by_user ON device (user, severity);
     BEGIN;
@@ -19,12 +19,12 @@ const SCHEMA: &str = "
 
 /// No user is an empty blob, which is the lowest.
 const UPSERT: &str = "
-    INSERT INTO device VALUES (?1, ?2, ?3, ?4, ?5)
+    INSERT INTO device VALUES (?1, ?2, ?3, ?4, ?5, ?6)
     ON CONFLICT (id) DO UPDATE SET
-        ticks = excluded.ticks, offset = excluded.offset,
-        severity = excluded.severity, user = excluded.user
-    WHERE (excluded.ticks, excluded.offset, excluded.severity, excluded.user)
-        > (ticks, offset, severity, user)
+        ticks = excluded.ticks, finality = excluded.finality, offset = excluded.offset,
+        user = excluded.user, severity = excluded.severity
+    WHERE (excluded.ticks, excluded.finality, excluded.offset, excluded.user)
+        > (ticks, finality, offset, user)
 ";
 const DEVICES: &str = "SELECT severity, COUNT(*) FROM device GROUP BY severity";
 const USERS: &str = "
@@ -32,7 +32,7 @@ const USERS: &str = "
     FROM (SELECT MAX(severity) AS worst FROM device WHERE user > x'' GROUP BY user)
     GROUP BY worst
 ";
-const LAST_RUN: &str = "SELECT ticks, offset FROM device ORDER BY ticks DESC, offset DESC LIMIT 1";
+const LAST_RUN: &str = "SELECT MAX(ticks) FROM device";
 
 pub struct Sqlite<'c> {
     upsert: Statement<'c>,
@@ -59,9 +59,7 @@ impl<'c> Sqlite<'c> {
     }
 
     fn count(&mut self) -> Summary {
-        let last_run = self.last_run.query_row((), |row| Ok((row.get(0)?, row.get(1)?))).ok();
-        let last_run =
-            last_run.map(|(ticks, offset)| DateTime::from_ticks(ticks, offset).expect("as given"));
+        let last_run = self.last_run.query_row((), |row| row.get(0)).expect("the query runs");
         summary(counts(&mut self.devices), counts(&mut self.users), last_run)
     }
 }
@@ -85,17 +83,18 @@ impl Contender for Sqlite<'_> {
         fleet.event(report)
     }
 
-    fn apply(&mut self, event: &Self::Event) -> Outcome {
+    fn apply(&mut self, event: &Self::Event) -> Effect {
         self.upsert
             .execute(params![
                 event.device.as_bytes(),
                 event.at.ticks(),
+                event.state.finality(),
                 event.at.offset(),
-                event.state.severity(),
                 event.user.as_ref().map_or(&[][..], |user| user.as_bytes()),
+                event.state.severity(),
             ])
             .expect("there is memory");
-        Outcome::Applied { before: None }
+        Effect::Applied { before: None }
     }
 
     fn summary(&mut self) -> Summary {

@@ -6,10 +6,10 @@ use std::hash::Hash;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use runtally::{DateTime, Event, Outcome, RunState, Summary};
+use runtally::{DateTime, Effect, Event, RunState, Summary};
 use uuid::Uuid;
 
-use crate::contender::{Contender, summary};
+use crate::contender::{Contender, order, summary};
 use crate::workload::{Fleet, Report};
 
 /// Devices by key; users by number, so that a device's user is found without a hash.
@@ -25,7 +25,8 @@ pub struct StdTally<U> {
 struct Counters {
     devices: [u32; 6],
     users: [u32; 6],
-    last_run: Option<DateTime>,
+    /// In ticks: the instant alone counts.
+    last_run: Option<i64>,
 }
 
 struct Device {
@@ -51,7 +52,7 @@ impl<U: Clone + Hash + Ord> StdTally<U> {
         }
     }
 
-    pub fn apply<Q>(&mut self, event: &Event<Uuid, &Q>) -> Outcome
+    pub fn apply<Q>(&mut self, event: &Event<Uuid, &Q>) -> Effect
     where
         U: Borrow<Q>,
         Q: Hash + Ord + ToOwned<Owned = U> + ?Sized,
@@ -61,14 +62,10 @@ impl<U: Clone + Hash + Ord> StdTally<U> {
             Entry::Occupied(mut device) => {
                 let device = device.get_mut();
                 let known = device.user.map(|user| users[user as usize].key.borrow());
-                let order = (event.at, event.state.severity(), event.user).cmp(&(
-                    device.at,
-                    device.state.severity(),
-                    known,
-                ));
-                match order {
-                    std::cmp::Ordering::Less => return Outcome::Stale,
-                    std::cmp::Ordering::Equal => return Outcome::Duplicate,
+                let new = order(event.at, event.state, event.user);
+                match new.cmp(&order(device.at, device.state, known)) {
+                    std::cmp::Ordering::Less => return Effect::Stale,
+                    std::cmp::Ordering::Equal => return Effect::Duplicate,
                     std::cmp::Ordering::Greater => {}
                 }
                 let before = device.state;
@@ -107,8 +104,8 @@ impl<U: Clone + Hash + Ord> StdTally<U> {
             }
         };
         counts.devices[event.state as usize] += 1;
-        counts.last_run = counts.last_run.max(Some(event.at));
-        Outcome::Applied { before }
+        counts.last_run = counts.last_run.max(Some(event.at.ticks()));
+        Effect::Applied { before }
     }
 
     pub fn summary(&self) -> Summary {
@@ -187,7 +184,7 @@ impl Contender for StdTally<Uuid> {
         fleet.event(report)
     }
 
-    fn apply(&mut self, event: &Self::Event) -> Outcome {
+    fn apply(&mut self, event: &Self::Event) -> Effect {
         let &Event { device, ref user, state, at } = event;
         StdTally::apply(self, &Event { device, user: user.as_ref(), state, at })
     }

@@ -30,6 +30,13 @@ pub struct Report {
     pub at: DateTime,
 }
 
+impl Report {
+    /// What decides between two events of a device and a user.
+    fn order(&self) -> (i64, u8, i16) {
+        (self.at.ticks(), self.state.finality(), self.at.offset())
+    }
+}
+
 /// Which devices report.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Draw {
@@ -99,7 +106,7 @@ impl Workload {
                 report.at = DateTime::from_ticks(earlier, 0).expect("a year to come");
                 return report;
             }
-            // Severity decides.
+            // Finality decides.
             8..13 => {}
             other => {
                 self.now += 1;
@@ -109,7 +116,7 @@ impl Workload {
                 }
             }
         }
-        if (report.at, report.state.severity()) > (recorded.at, recorded.state.severity()) {
+        if report.order() > recorded.order() {
             *recorded = report;
         }
         report

@@ -7,40 +7,35 @@ use core::hint::black_box;
 
 use cortex_m::peripheral::SCB;
 use embassy_futures::block_on;
-use runtally::journal::Journal;
-use runtally::{Counts, DateTime, Event, Summary, Tally};
-use runtally_firmware::nor::{Nor, PAGE};
+use runtally::journal::{Journal, Memory};
+use runtally::{Change, Tally};
+use runtally_firmware::nor::{Flash, PAGE, Power};
 
 #[path = "../on_panic/link_error.rs"]
 mod on_panic;
 
 type Key = [u8; 16];
-type Given<'a> = (&'a Event<Key, Key>, &'a Summary, Counts, Option<DateTime>);
 
-const FLASH: usize = 24 * PAGE;
+const PAGES: usize = 24;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
     static mut TALLY: Tally<Key, Key, 512, 64> = Tally::new();
-    static mut BYTES: [u8; FLASH] = [0; FLASH];
-    static mut ERASURES: u32 = 0;
+    static mut MEMORY: Memory<512, 64> = Memory::new();
+    static mut BYTES: [u8; PAGES * PAGE] = [0; PAGES * PAGE];
+    static mut ERASES: [u32; PAGES] = [0; PAGES];
 
-    let nor = Nor { bytes: BYTES, budget: u32::MAX, erasures: ERASURES, power_off: SCB::sys_reset };
-    let Ok((mut journal, recovered)) = block_on(Journal::open(nor, 0..FLASH as u32, TALLY)) else {
+    let power = Power { budget: u32::MAX, off: SCB::sys_reset };
+    let flash = Flash::on(&mut BYTES[..], ERASES, power);
+    let range = 0..(PAGES * PAGE) as u32;
+    let Ok((mut journal, recovered)) = block_on(Journal::open(flash, range, TALLY, MEMORY)) else {
         SCB::sys_reset()
     };
     black_box(recovered);
-    // The compiler knows nothing of these, so it drops nothing of what may happen.
-    let (tally, given): (_, Option<Given<'_>>) = black_box((TALLY, None));
+    // The compiler knows nothing of it, so it drops nothing of what may happen.
+    let change: Option<&Change<Key, Key>> = black_box(None);
     loop {
-        let Some((event, summary, counts, at)) = given else { continue };
-        _ = black_box(block_on(journal.apply(tally, event)));
-        _ = black_box(block_on(journal.remove(tally, &event.device)));
-        _ = black_box(block_on(journal.retire(tally, &event.device)));
-        _ = black_box(block_on(journal.declare(tally, summary)));
-        if let Some(user) = &event.user {
-            _ = black_box(block_on(journal.declare_user(tally, user, counts, at)));
-            _ = black_box(block_on(journal.undeclare_user(tally, user)));
-        }
+        let Some(change) = change else { continue };
+        _ = black_box(block_on(journal.commit(change)));
     }
 }

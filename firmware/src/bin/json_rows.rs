@@ -5,7 +5,7 @@
 
 use core::hint::black_box;
 
-use runtally::graph::{DeviceState, RunSummary, Text, Upn, UserState};
+use runtally::graph::{DeviceState, RunSummary, Upn, UserState};
 use runtally::{Event, Tally};
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ fn main() -> ! {
         let state = UserState {
             id: Some(event.device),
             upn: user.user.into(),
-            email: Some(Text::from(user.user)),
+            email: "ada@example.com".try_into().ok(),
             name: None,
             last_update: event.at,
             devices: user.reported(),

@@ -5,7 +5,8 @@
 
 use core::hint::black_box;
 
-use runtally::graph::{Request, Settings, Store};
+use runtally::http::{Request, Settings};
+use runtally::store::Store;
 use runtally_firmware::rollout::Gateway;
 
 #[path = "../on_panic/link_error.rs"]

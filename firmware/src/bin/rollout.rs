@@ -7,6 +7,7 @@
 // Its critical sections are the logger's.
 use cortex_m as _;
 use defmt_semihosting as _;
+use runtally::http::{Request, Settings};
 use runtally::{DateTime, Event, RunState, Tally};
 use runtally_firmware::rollout::{BUFFER, Gateway, play};
 use semihosting::fs::File;
@@ -23,6 +24,7 @@ fn main() -> ! {
     static mut BYTES: [u8; BUFFER] = [0; BUFFER];
 
     refuse();
+    defmt::info!("{} {}", REQUEST, SETTINGS);
 
     let Ok(mut out) = File::create(c"board.json") else { process::exit(2) };
     let mut printed = Ok(());
@@ -47,6 +49,23 @@ fn main() -> ! {
         }
     }
 }
+
+/// So that the log shows what is not logged of them: `firmware/run` looks for it.
+const REQUEST: Request<'_> = Request {
+    method: "GET",
+    path: "/deviceManagement",
+    query: "",
+    authorization: Some("Bearer secret"),
+    content_type: None,
+    body: b"",
+};
+const SETTINGS: Settings<'_> = Settings {
+    read_tokens: &["secret"],
+    write_tokens: &["secret"],
+    bare: false,
+    origin: "",
+    clock: None,
+};
 
 /// So that the log shows what a refusal looks like.
 fn refuse() {

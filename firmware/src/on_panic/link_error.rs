@@ -1,4 +1,7 @@
 //! A panic is an error of the linker: what it would call does not exist.
+//!
+//! For the programs in which panics are linked, `build.rs` defines it, as an address, and `panics`
+//! looks at who can get there.
 
 use core::panic::PanicInfo;
 

@@ -1,8 +1,10 @@
 //! HTTP by hand, so that a test can send what no client would.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub(crate) mod process;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// A connection. A read that takes this long has failed: nothing here waits for that.
@@ -24,6 +26,20 @@ impl Connection {
         let stream = TcpStream::connect(to).expect("the service listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
         stream.set_write_timeout(Some(PATIENCE)).expect("not zero");
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// From this address of the machine.
+    pub(crate) fn from(source: IpAddr, to: SocketAddr) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let stream = runtime.expect("a runtime").block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4()?;
+            socket.bind((source, 0).into())?;
+            socket.connect(to).await?.into_std()
+        });
+        let stream = stream.expect("the service listens");
+        stream.set_nonblocking(false).expect("a socket");
+        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
         Self { stream: BufReader::new(stream) }
     }
 

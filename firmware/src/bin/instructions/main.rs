@@ -14,7 +14,7 @@ use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m::peripheral::{Peripherals, SYST};
 use cortex_m_rt::entry;
 use peer::Peer;
-use runtally::{DateTime, Event, RowId, RunState, Tally};
+use runtally::{DateTime, DeviceHandle, Event, RunState, Tally};
 use semihosting::{println, process};
 
 type Key = [u8; 16];
@@ -30,7 +30,9 @@ fn main() -> ! {
     let clock = Clock::start();
     let mut round = 0;
     for (load, devices) in [("half_full", DEVICES / 2), ("full", DEVICES)] {
-        // Makes the devices known; rows are taken in this order.
+        // Makes the devices known, each with the user it has in what is measured first; rows are
+        // taken in this order.
+        round += 1;
         for device in 0..devices {
             let event = event(device, round, 0);
             assert!(TALLY.apply(&event).ok() == PEER.apply(&event).ok(), "two outcomes");
@@ -46,7 +48,7 @@ fn main() -> ! {
 
         round += 4;
         let at = clock.per_event(devices, round, 0, |device, event| {
-            if let Some(row) = RowId::from_number(device) {
+            if let Some(row) = DeviceHandle::from_number(device) {
                 _ = black_box(TALLY.apply_at(row, event));
             }
         });

@@ -5,7 +5,7 @@
 use core::cmp::Ordering;
 
 use heapless::index_map::FnvIndexMap;
-use runtally::{DateTime, Event, Outcome, RunState};
+use runtally::{DateTime, Effect, Event, RunState};
 
 use super::Key;
 
@@ -53,18 +53,16 @@ impl<const DEVICES: usize, const USERS: usize> Peer<DEVICES, USERS> {
         }
     }
 
-    pub(crate) fn apply(&mut self, event: &Event<Key, Key>) -> Result<Outcome, Full> {
+    pub(crate) fn apply(&mut self, event: &Event<Key, Key>) -> Result<Effect, Full> {
         let Some(device) = self.devices.get_mut(&event.device) else {
             return self.insert(event);
         };
-        let order = (event.at, event.state.severity(), &event.user).cmp(&(
-            device.at,
-            device.state.severity(),
-            &device.user,
-        ));
+        let order = |at: DateTime, state: RunState| (at.ticks(), state.finality(), at.offset());
+        let order = order(event.at, event.state).cmp(&order(device.at, device.state));
+        let order = order.then_with(|| event.user.cmp(&device.user));
         match order {
-            Ordering::Less => return Ok(Outcome::Stale),
-            Ordering::Equal => return Ok(Outcome::Duplicate),
+            Ordering::Less => return Ok(Effect::Stale),
+            Ordering::Equal => return Ok(Effect::Duplicate),
             Ordering::Greater => {}
         }
 
@@ -104,10 +102,10 @@ impl<const DEVICES: usize, const USERS: usize> Peer<DEVICES, USERS> {
         }
         shift(&mut self.device_counts, Some(before), Some(event.state));
         self.last_run = self.last_run.max(Some(event.at));
-        Ok(Outcome::Applied { before: Some(before) })
+        Ok(Effect::Applied { before: Some(before) })
     }
 
-    fn insert(&mut self, event: &Event<Key, Key>) -> Result<Outcome, Full> {
+    fn insert(&mut self, event: &Event<Key, Key>) -> Result<Effect, Full> {
         if self.devices.is_full() {
             return Err(Full);
         }
@@ -118,7 +116,7 @@ impl<const DEVICES: usize, const USERS: usize> Peer<DEVICES, USERS> {
         self.devices.insert(event.device, device).map_err(|_| Full)?;
         shift(&mut self.device_counts, None, Some(event.state));
         self.last_run = self.last_run.max(Some(event.at));
-        Ok(Outcome::Applied { before: None })
+        Ok(Effect::Applied { before: None })
     }
 
     fn join(&mut self, user: Key, state: RunState) -> Result<(), Full> {

@@ -11,11 +11,11 @@ use core::hint::black_box;
 
 use cortex_m_rt::entry;
 use paint::depth;
-use runtally::graph::{
-    Configuration, DeviceState, Request, RunSummary, RunSummaryUpdate, Settings, Store, Upn,
-    UserStateUpdate,
-};
-use runtally::{Counts, DateTime, Event, RowId, RunState, Summary, Tally};
+use runtally::graph::{DeviceState, RunSummary, RunSummaryUpdate, Upn, UserStateUpdate};
+use runtally::http::{Request, Settings};
+use runtally::snapshot::{Snapshot, SnapshotReader};
+use runtally::store::{RolloutId, Store};
+use runtally::{Change, Counts, DateTime, DeviceHandle, Event, RunState, Summary, Tally};
 use semihosting::{println, process};
 use uuid::Uuid;
 
@@ -42,7 +42,7 @@ fn ram() {
     type Key = [u8; 16];
     let device = [size_of::<Tally<Key, Key, 512, 8>>(), size_of::<Tally<Key, Key, 1024, 8>>()];
     let user = [size_of::<Tally<Key, Key, 8, 512>>(), size_of::<Tally<Key, Key, 8, 1024>>()];
-    let named = [size_of::<Configuration<8, 512>>(), size_of::<Configuration<8, 1024>>()];
+    let named = [size_of::<Store<1, 0, 8, 512>>(), size_of::<Store<1, 0, 8, 1024>>()];
     for (row, [small, large]) in [("device", device), ("user", user), ("named_user", named)] {
         println!("ram.{row}\t{}", per_row(small, large));
     }
@@ -95,40 +95,73 @@ fn fill(tally: &mut Rows) {
 fn state(tally: &mut Rows) {
     print("apply", events().map(|event| depth(|| _ = black_box(tally.apply(&event)))));
     *tally = Rows::new();
-    let row = RowId::from_number(3).expect("a row");
+    let row = DeviceHandle::from_number(3).expect("a row");
     print("apply_at", events().map(|event| depth(|| _ = black_box(tally.apply_at(row, &event)))));
     *tally = Rows::new();
     print(
         "check",
         events().map(|event| {
-            let depth = depth(|| _ = black_box(tally.check(&event)));
-            _ = tally.apply(&event);
+            let change = Change::Event(event);
+            let depth = depth(|| _ = black_box(tally.check(&change)));
+            _ = tally.commit(&change);
             depth
         }),
     );
 
     let devices = || (0..18).map(Uuid::from_u128);
+    let at = |ticks| DateTime::from_ticks(ticks, 60).expect("1970");
     fill(tally);
-    print("remove", devices().map(|id| depth(|| _ = black_box(tally.remove(&id)))));
+    let change = |tally: &mut Rows, change: &Change<Uuid, Upn>| {
+        let checked = depth(|| {
+            tally
+                .entries_after(black_box(change))
+                .into_iter()
+                .for_each(|(_, entries)| entries.for_each(|entry| _ = black_box(entry)))
+        });
+        checked.max(depth(|| _ = black_box(tally.commit(black_box(change)))))
+    };
+    print("remove", devices().map(|device| change(tally, &Change::Remove { device, at: at(9) })));
     fill(tally);
-    print("retire", devices().map(|id| depth(|| _ = black_box(tally.retire(&id)))));
+    print("retire", devices().map(|device| change(tally, &Change::Retire { device })));
+    print(
+        "return",
+        events().map(|event| {
+            let later = Event { at: at(event.at.ticks() + 10), ..event };
+            depth(|| _ = black_box(tally.apply(&later)))
+        }),
+    );
 
     fill(tally);
     let summary = *tally.summary();
     let written = [Summary::ZERO, summary];
-    print("declare", written.iter().map(|it| depth(|| _ = black_box(tally.declare(it)))));
+    print("declare", written.iter().map(|it| change(tally, &Change::Declare(*it))));
     let users = || (0..6).map(upn);
     let most = Counts::ZERO.with(RunState::Fail, Counts::MAX).expect("in range");
     let writes = || users().flat_map(|user| [(user.clone(), Counts::ZERO), (user, most)]);
     print(
         "declare_user",
-        writes().map(|(user, counts)| {
-            depth(|| _ = black_box(tally.declare_user(&user, counts, summary.last_run)))
+        writes().map(|(user, devices)| {
+            change(tally, &Change::DeclareUser { user, devices, last_update: summary.last_run })
         }),
     );
+    print("undeclare_user", users().map(|user| change(tally, &Change::UndeclareUser { user })));
+    fill(tally);
+    print("run_from", [change(tally, &Change::RunFrom(at(5)))]);
+    let limit = core::time::Duration::ZERO;
+    print("summary_at", [depth(|| _ = black_box(tally.summary_at(at(9), limit, RunState::Fail)))]);
+    let mut piece = [0; 512];
+    let mut length = 0;
     print(
-        "undeclare_user",
-        users().map(|user| depth(|| _ = black_box(tally.undeclare_user(&user)))),
+        "snapshot",
+        [depth(|| {
+            length = Snapshot::new(tally).next(&mut piece).ok().flatten().map_or(0, <[u8]>::len);
+        })],
+    );
+    print(
+        "restore",
+        [depth(|| {
+            _ = black_box(SnapshotReader::restore().read(tally, &piece[..length]));
+        })],
     );
     fill(tally);
     print("reseed", [depth(|| tally.reseed(black_box(7)))]);
@@ -170,7 +203,7 @@ fn json(tally: &mut Rows, bytes: &mut [u8]) {
     });
     print("DeviceState::encode", states);
     let states = DOCUMENTS.map(|json| {
-        let Ok(state) = UserStateUpdate::decode(json).and_then(UserStateUpdate::complete) else {
+        let Ok(state) = UserStateUpdate::decode(json).and_then(|it| it.complete()) else {
             return 0;
         };
         depth(|| _ = black_box(state.encode(bytes)))
@@ -179,14 +212,15 @@ fn json(tally: &mut Rows, bytes: &mut [u8]) {
 }
 
 const SETTINGS: Settings<'_> = Settings {
-    read_token: "reader",
-    write_token: "writer",
+    read_tokens: &["reader"],
+    write_tokens: &["writer"],
     bare: false,
     origin: "http://127.0.0.1:8080",
+    clock: None,
 };
 
 fn requests(store: &mut Store<1, 1, 16, 4>, bytes: &mut [u8]) {
-    store.declare_script(Uuid::max()).expect("room");
+    store.insert(RolloutId::script(Uuid::max())).expect("room");
     let paths = [
         "/deviceManagement/hardwareConfigurations/11111111-2222-3333-4444-555555555555",
         "/v1.0/deviceManagement/deviceManagementScripts/%66fffffff-ffff-ffff-ffff-ffffffffffff",

@@ -1,0 +1,407 @@
+//! Snapshots: everything a tally holds as a stream of bytes, in pieces of any size.
+//!
+//! A piece is a checked unit of its own. The sender writes one piece after the other into a buffer
+//! of its choice; the receiver [restores](SnapshotReader::restore) them, after a restart or on
+//! another capacity, or [absorbs](SnapshotReader::absorb) them, as gateways do that exchange what
+//! they saw.
+//!
+//! ```
+//! use runtally::snapshot::{Snapshot, SnapshotReader};
+//! use runtally::{Event, RunState, Tally};
+//!
+//! let mut tally: Tally<u16, u16, 512, 64> = Tally::new();
+//! for device in 0..300 {
+//!     let event = Event { device, user: Some(device % 40), state: RunState::Success, at: "2026-11-21T09:30Z".parse()? };
+//!     assert!(tally.apply(&event)?.is_applied());
+//! }
+//!
+//! let mut larger: Tally<u16, u16, 1024, 128> = Tally::new();
+//! let mut reader = SnapshotReader::restore();
+//! let mut snapshot = Snapshot::new(&tally);
+//! let mut buffer = [0; 256];
+//! while let Some(piece) = snapshot.next(&mut buffer)? {
+//!     reader.read(&mut larger, piece)?; // sent and received
+//! }
+//! assert!(reader.is_complete());
+//! assert_eq!(larger.summary(), tally.summary());
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! # Format
+//!
+//! ```text
+//!  piece  "RTS"  version  device key  user key  length  number  entries  CRC-32
+//!         3      u8       u8          u8        u16     u32     ...      u32
+//! ```
+//!
+//! Little-endian. The length is that of the entries; bit 15 marks the last piece. Key sizes are
+//! [`Key::MAX_LEN`]. The checksum (IEEE 802.3) covers everything before it. Entries are those of
+//! [`Tally::entries`], in that order.
+
+use core::fmt;
+use core::hash::Hash;
+
+use crate::codec::{self, Key, Writer, take};
+use crate::sentence::sentence;
+use crate::{Refusal, Tally};
+
+const MAGIC: [u8; 3] = *b"RTS";
+
+/// The layout described above.
+const VERSION: u8 = 1;
+
+const HEAD_LEN: usize = 3 + 1 + 2 + 2 + 4;
+const CHECKSUM_LEN: usize = 4;
+
+/// Set in the length of the last piece.
+const LAST: u16 = 1 << 15;
+
+/// The bytes a buffer needs at least for the pieces of a tally with these keys.
+///
+/// ```
+/// assert_eq!(runtally::snapshot::min_piece::<u16, u16>(), 83);
+/// ```
+#[must_use]
+pub const fn min_piece<D: Key, U: Key>() -> usize {
+    codec::entry_len::<D, U>().saturating_add(HEAD_LEN + CHECKSUM_LEN)
+}
+
+/// The pieces of one tally, which stays as it is meanwhile.
+///
+/// ```
+/// use runtally::Tally;
+/// use runtally::snapshot::Snapshot;
+///
+/// let tally: Tally<u16, u16, 8, 8> = Tally::new();
+/// let mut snapshot = Snapshot::new(&tally);
+/// assert!(snapshot.next(&mut [0; 128])?.is_some()); // the totals
+/// assert!(snapshot.next(&mut [0; 128])?.is_none());
+/// # Ok::<(), runtally::snapshot::SnapshotError>(())
+/// ```
+pub struct Snapshot<'t, D, U, const DEVICES: usize, const USERS: usize> {
+    tally: &'t Tally<D, U, DEVICES, USERS>,
+    /// Entries written so far.
+    written: usize,
+    pieces: u32,
+    is_complete: bool,
+}
+
+impl<'t, D, U, const DEVICES: usize, const USERS: usize> Snapshot<'t, D, U, DEVICES, USERS>
+where
+    D: Key + Clone + Eq + Hash,
+    U: Key + Clone + Ord + Hash,
+{
+    /// From the start.
+    ///
+    /// ```
+    /// use runtally::Tally;
+    /// use runtally::snapshot::Snapshot;
+    /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// let _ = Snapshot::new(&tally);
+    /// ```
+    #[must_use]
+    pub const fn new(tally: &'t Tally<D, U, DEVICES, USERS>) -> Self {
+        const { assert!(D::MAX_LEN <= 255 && U::MAX_LEN <= 255, "a key is at most 255 bytes long") }
+        Self { tally, written: 0, pieces: 0, is_complete: false }
+    }
+
+    /// Writes the next piece to the start of `buffer`, as much as fits; `None` after the last one.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError::BufferTooSmall`] if the buffer is shorter than [`min_piece`].
+    ///
+    /// ```
+    /// use runtally::Tally;
+    /// use runtally::snapshot::{Snapshot, SnapshotError};
+    /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// let refused = Snapshot::new(&tally).next(&mut [0; 16]).err();
+    /// assert_eq!(refused, Some(SnapshotError::BufferTooSmall { needed: 83 }));
+    /// ```
+    pub fn next<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, SnapshotError> {
+        if self.is_complete {
+            return Ok(None);
+        }
+        let needed = min_piece::<D, U>();
+        let too_small = SnapshotError::BufferTooSmall { needed };
+        // A length has 15 bits.
+        let most = buffer.len().min(usize::from(LAST));
+        if most < needed {
+            return Err(too_small);
+        }
+        let entries_end = most.saturating_sub(CHECKSUM_LEN);
+        let space = buffer.get_mut(HEAD_LEN..entries_end).unwrap_or_default();
+        let mut entries = Writer::new(space);
+        let mut written = self.written;
+        let mut is_complete = true;
+        for entry in self.tally.entries().skip(written) {
+            if entries.entry(&entry).is_none() {
+                is_complete = false;
+                break;
+            }
+            written = written.saturating_add(1);
+        }
+        let len = entries.len();
+
+        let mut piece = Writer::new(buffer);
+        let flag = if is_complete { LAST } else { 0 };
+        let end = HEAD_LEN.saturating_add(len);
+        head::<D, U>(&mut piece, len as u16 | flag, self.pieces).ok_or(too_small)?;
+        let crc = codec::crc32(buffer.get(..end).unwrap_or_default());
+        let checksum = buffer.get_mut(end..).and_then(<[u8]>::first_chunk_mut);
+        *checksum.ok_or(too_small)? = crc.to_le_bytes();
+
+        self.written = written;
+        self.pieces = self.pieces.wrapping_add(1);
+        self.is_complete = is_complete;
+        Ok(buffer.get(..end.saturating_add(CHECKSUM_LEN)))
+    }
+}
+
+fn head<D: Key, U: Key>(piece: &mut Writer<'_>, len: u16, number: u32) -> Option<()> {
+    piece.put(&MAGIC)?;
+    piece.put(&[VERSION, D::MAX_LEN as u8, U::MAX_LEN as u8])?;
+    piece.put(&len.to_le_bytes())?;
+    piece.put(&number.to_le_bytes())
+}
+
+/// Takes pieces in, one after the other.
+///
+/// After an error, begin again with the first piece: what was taken already is taken once.
+///
+/// ```
+/// use runtally::snapshot::{Snapshot, SnapshotError, SnapshotReader};
+/// use runtally::Tally;
+///
+/// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+/// let mut piece = [0; 128];
+/// let len = Snapshot::new(&tally).next(&mut piece)?.map_or(0, <[u8]>::len);
+/// piece[20] ^= 1;
+/// let mut reader = SnapshotReader::absorb();
+/// assert_eq!(reader.read(&mut tally, &piece[..len]), Err(SnapshotError::Damaged));
+/// # Ok::<(), SnapshotError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotReader {
+    absorbs: bool,
+    next: u32,
+    is_complete: bool,
+}
+
+impl SnapshotReader {
+    /// Makes the tally hold what the snapshot holds, carried counts and declarations among it, with
+    /// [`Tally::restore`]. The tally should be empty.
+    ///
+    /// ```
+    /// assert!(!runtally::snapshot::SnapshotReader::restore().is_complete());
+    /// ```
+    #[must_use]
+    pub const fn restore() -> Self {
+        Self { absorbs: false, next: 0, is_complete: false }
+    }
+
+    /// Takes in the rows and tombstones of another tally, like [`Tally::absorb`]: what is carried
+    /// there is not taken over.
+    ///
+    /// ```
+    /// assert!(!runtally::snapshot::SnapshotReader::absorb().is_complete());
+    /// ```
+    #[must_use]
+    pub const fn absorb() -> Self {
+        Self { absorbs: true, next: 0, is_complete: false }
+    }
+
+    /// True once the last piece was taken.
+    ///
+    /// ```
+    /// assert!(!runtally::snapshot::SnapshotReader::absorb().is_complete());
+    /// ```
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Takes one piece in, which begins `bytes`; gives the length of the piece, so that pieces may
+    /// stand one behind the other. The piece is checked before any of it is taken.
+    ///
+    /// # Errors
+    ///
+    /// - [`SnapshotError::Foreign`], [`Version`](SnapshotError::Version),
+    ///   [`Keys`](SnapshotError::Keys): the piece is something else, or of another version or of
+    ///   other keys. Nothing is taken.
+    /// - [`SnapshotError::Damaged`]: the piece is cut short or damaged. Nothing is taken.
+    /// - [`SnapshotError::Number`]: a piece is missing, or was sent again. Nothing is taken.
+    /// - [`SnapshotError::Refused`]: the tally has no room. Entries before the refused one are
+    ///   taken.
+    ///
+    /// ```
+    /// use runtally::snapshot::{SnapshotError, SnapshotReader};
+    /// use runtally::Tally;
+    /// let mut tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// let foreign = SnapshotReader::restore().read(&mut tally, b"no piece at all");
+    /// assert_eq!(foreign, Err(SnapshotError::Foreign));
+    /// ```
+    pub fn read<D, U, const DEVICES: usize, const USERS: usize>(
+        &mut self,
+        tally: &mut Tally<D, U, DEVICES, USERS>,
+        bytes: &[u8],
+    ) -> Result<usize, SnapshotError>
+    where
+        D: Key + Clone + Eq + Hash,
+        U: Key + Clone + Ord + Hash,
+    {
+        let (entries, is_last) = self.entries_of(bytes, (D::MAX_LEN, U::MAX_LEN))?;
+        if !codec::is_sound::<D, U>(entries) {
+            return Err(SnapshotError::Damaged);
+        }
+        take_in(tally, entries, self.absorbs)?;
+        self.next = self.next.wrapping_add(1);
+        self.is_complete = is_last;
+        Ok((HEAD_LEN + CHECKSUM_LEN).saturating_add(entries.len()))
+    }
+
+    /// The entries of the next piece, whose keys are of these lengths, and whether it is the last.
+    fn entries_of(
+        self,
+        bytes: &[u8],
+        keys: (usize, usize),
+    ) -> Result<(&[u8], bool), SnapshotError> {
+        let mut rest = bytes;
+        let from = &mut rest;
+        if take(from) != Some(MAGIC) {
+            return Err(SnapshotError::Foreign);
+        }
+        let [version, device, user] = take(from).ok_or(SnapshotError::Damaged)?;
+        if version != VERSION {
+            return Err(SnapshotError::Version { found: version });
+        }
+        if (usize::from(device), usize::from(user)) != keys {
+            return Err(SnapshotError::Keys { device, user });
+        }
+        let head = take(from).map(u16::from_le_bytes).zip(take(from).map(u32::from_le_bytes));
+        let (len, number) = head.ok_or(SnapshotError::Damaged)?;
+        let end = HEAD_LEN.saturating_add(usize::from(len & !LAST));
+        let checked = bytes.split_at_checked(end);
+        let checked = checked.and_then(|(checked, crc)| Some((checked, *crc.first_chunk()?)));
+        let (checked, crc) = checked.ok_or(SnapshotError::Damaged)?;
+        if codec::crc32(checked) != u32::from_le_bytes(crc) {
+            return Err(SnapshotError::Damaged);
+        }
+        if number != self.next {
+            return Err(SnapshotError::Number { expected: self.next, found: number });
+        }
+        Ok((checked.get(HEAD_LEN..).unwrap_or_default(), len & LAST != 0))
+    }
+}
+
+// Out of line: an entry takes 200 bytes of stack.
+#[inline(never)]
+fn take_in<D, U, const DEVICES: usize, const USERS: usize>(
+    tally: &mut Tally<D, U, DEVICES, USERS>,
+    entries: &[u8],
+    absorbs: bool,
+) -> Result<(), Refusal>
+where
+    D: Key + Clone + Eq + Hash,
+    U: Key + Clone + Ord + Hash,
+{
+    let mut rest = entries;
+    while let Some((entry, left)) = &codec::read(rest) {
+        if absorbs {
+            tally.absorb_entry(entry)?;
+        } else {
+            tally.restore(entry)?;
+        }
+        rest = left;
+    }
+    Ok(())
+}
+
+/// Why a piece of a snapshot was not written or not taken.
+///
+/// ```
+/// use runtally::snapshot::SnapshotError;
+/// assert_eq!(
+///     SnapshotError::Number { expected: 3, found: 5 }.to_string(),
+///     "piece 5 of the snapshot came where 3 was expected; begin again with the first"
+/// );
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// The buffer is shorter than [`min_piece`].
+    BufferTooSmall {
+        /// The bytes it needs at least.
+        needed: usize,
+    },
+    /// The bytes are no piece of a snapshot.
+    Foreign,
+    /// The piece has another layout.
+    Version {
+        /// The version of the layout found; this crate reads 1.
+        found: u8,
+    },
+    /// The snapshot is of a tally with other keys.
+    Keys {
+        /// The longest key found of a device, in bytes.
+        device: u8,
+        /// The longest key found of a user, in bytes.
+        user: u8,
+    },
+    /// The piece is cut short, or its checksum or an entry is wrong.
+    Damaged,
+    /// The piece is not the next one.
+    Number {
+        /// The number of the next piece, counted from 0.
+        expected: u32,
+        /// The number found.
+        found: u32,
+    },
+    /// The tally refused an entry.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for SnapshotError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::BufferTooSmall { needed } => {
+                sentence!(f, "a piece of the snapshot needs a buffer of at least {} bytes", needed)
+            }
+            Self::Foreign => f.write_str("this is no piece of a snapshot"),
+            Self::Version { found } => {
+                let (found, known) = (u32::from(found), u32::from(VERSION));
+                sentence!(f, "the snapshot has layout {}; this version reads {}", found, known)
+            }
+            Self::Keys { device, user } => sentence!(
+                f,
+                "the snapshot has keys of up to {} bytes for a device and {} for a user, unlike this tally",
+                u32::from(device),
+                u32::from(user)
+            ),
+            Self::Damaged => f.write_str("the piece of the snapshot is cut short or damaged"),
+            Self::Number { expected, found } => sentence!(
+                f,
+                "piece {} of the snapshot came where {} was expected; begin again with the first",
+                found,
+                expected
+            ),
+            Self::Refused(refusal) => refusal.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SnapshotError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+}
