@@ -43,7 +43,7 @@ fn check<const DEVICES: usize, const USERS: usize>(
 }
 
 /// The declaration of a user becomes the answer's change, of nothing so far:
-/// [`declare`](declare) says what. The user is read to there, since a UPN takes 150 bytes of stack.
+/// [`declare`] says what. The user is read to there, since a UPN takes 150 bytes of stack.
 // Out of line, so that what is refused afterwards does not pay for its stack.
 #[inline(never)]
 pub(super) fn begin_declaration(

@@ -5,7 +5,6 @@
 mod flash;
 
 use core::convert::Infallible;
-use std::vec;
 use std::vec::Vec;
 
 use embassy_futures::block_on;
@@ -287,7 +286,7 @@ mod to_the_byte {
 
     /// An entry of 18 bytes, and of one more for a user and each letter of the name.
     fn event(device: u64, letters: usize) -> Change<u64, Upn> {
-        let name = vec!["n"; letters].concat();
+        let name = "n".repeat(letters);
         let user = Upn::try_from(&*name).ok();
         Change::Event(Event { device, user, state: RunState::Fail, at: at(0) })
     }
