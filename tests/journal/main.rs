@@ -8,6 +8,7 @@ mod power;
 mod cuts;
 mod damage;
 mod forged;
+mod unstable;
 mod wear;
 
 use std::ops::Range;
