@@ -74,19 +74,19 @@ fn a_page_that_counted_once_loses_nothing() {
     let mut journal = start(&mut flash, &mut ram, u64::MAX).unwrap();
     let _ = block_on(journal.commit(&declared)).unwrap();
     // Until the next change begins a page, and each page holds rows that no other holds.
-    let mut tick = 0;
-    loop {
-        tick += 1;
+    for tick in 1_u16.. {
         let intact = (**journal.flash()).clone();
         let erases: u32 = intact.erases.iter().sum();
         let tally = journal.tally().clone();
-        let device = if tick < 12 { tick as u16 } else { tick as u16 % 4 };
-        let _ = block_on(journal.commit(&event(device, tick))).unwrap();
+        let device = if tick < 12 { tick } else { tick % 4 };
+        let event = event(device, tick.into());
+        let _ = block_on(journal.commit(&event)).unwrap();
         if journal.flash().erases.iter().sum::<u32>() > erases && erases > 4 {
             let after = journal.tally().clone();
-            return cut_the_commit_record(&intact, &event(device, tick), &tally, &after);
+            return cut_the_commit_record(&intact, &event, &tally, &after);
         }
     }
+    panic!("no change began a page");
 }
 
 fn cut_the_commit_record(intact: &Flash, change: &Change<u16, u16>, before: &Small, after: &Small) {
