@@ -111,6 +111,40 @@ fn a_page_in_the_place_of_another_is_damage() {
     }
 }
 
+/// Where the records of a page are, and how long.
+fn records(page: &[u8]) -> Vec<Range<usize>> {
+    let u16_at = |at: usize| u16::from_le_bytes([page[at], page[at + 1]]);
+    let mut records = vec![];
+    let mut at = 16;
+    while u16_at(at) == !u16_at(at + 2) {
+        let end = (at + 8 + usize::from(u16_at(at) & 0x3fff)).next_multiple_of(4);
+        records.push(at..end);
+        at = end;
+    }
+    records
+}
+
+#[test]
+fn a_record_in_the_place_of_another_is_damage() {
+    let mut flash = Flash::new(4);
+    let mut ram = Ram::new();
+    let mut journal = ram.reopen(&mut flash);
+    for tick in 0..9_u16 {
+        let at = DateTime::from_ticks(tick.into(), 0).unwrap();
+        let event = Event { device: tick % 3, user: None, state: RunState::Fail, at };
+        let _ = block_on(journal.commit(&Change::Event(event))).unwrap();
+    }
+    // The commit record is longer than the changes behind it.
+    let records = &records(&flash.bytes[..1024])[1..];
+    assert_eq!(records.len(), 9);
+    for (from, to) in (0..9).flat_map(|from| (0..8).map(move |to| (from, to))) {
+        let mut copied = flash.clone();
+        copied.bytes.copy_within(records[from].clone(), records[to].start);
+        let damaged = read(&copied).expect("opens").1.damaged;
+        assert_eq!(damaged, u32::from(from != to), "{from} in the place of {to}");
+    }
+}
+
 /// The header of a page says how many records the one before has; where both are gone, one is counted
 /// for all.
 #[test]
