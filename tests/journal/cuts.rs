@@ -118,6 +118,7 @@ fn words_of_any_size_lose_nothing() {
 fn pages_of_any_size_lose_nothing() {
     cut_everywhere::<1, 256>(46, 7, 300, 30, 1);
     cut_everywhere::<2, 256>(100, 8, 300, 30, 1);
+    cut_everywhere::<4, 256>(140, 11, 300, 30, 1);
     cut_everywhere::<4, 4096>(2, 9, 600, 90, 11);
     cut_everywhere::<4, 65_536>(2, 10, 6000, 300, 499);
 }
