@@ -269,7 +269,8 @@ where
     /// - [`Error::Foreign`]: there is something else, of more than one page.
     /// - [`Error::Version`], [`Error::Pages`], [`Error::Keys`]: the journal there was written by
     ///   another version of this crate, with another number of pages, or with other keys.
-    /// - [`Error::Refused`]: more is stored than the tally has room for.
+    /// - [`Error::Refused`]: more is stored than the tally has room for; or a row that damage left
+    ///   brings a counter over its limit, and only [`erase`](Self::erase) helps.
     /// - [`Error::Flash`]: the flash failed.
     ///
     /// ```

@@ -103,11 +103,17 @@ async fn newest<F: NorFlash>(
     }
     let Some(newest) = newest else { return without_headers(pages, layout, record).await };
 
-    // The header of the newest page may be damaged, and the rest of it not.
-    for sequence in [newest.saturating_add(1), newest] {
-        if counts(pages, layout, sequence, record).await? {
+    // The headers of later pages may be damaged, and the rest of them not.
+    for ahead in (1..layout.pages).rev() {
+        let sequence = newest.saturating_add(ahead.into());
+        if pages.header(page_of(sequence, layout.pages)).await?.is_none()
+            && counts(pages, layout, sequence, record).await?
+        {
             return Ok(Some(sequence));
         }
+    }
+    if counts(pages, layout, newest, record).await? {
+        return Ok(Some(newest));
     }
     // The power was cut while rows were written to the newest page. Where they came from they still
     // are.
@@ -438,14 +444,9 @@ where
 
     #[inline(never)]
     fn finish<E>(&mut self) -> Result<Recovered, Error<E>> {
-        if let Err(refusal) = self.tally.restore(&Entry::Totals(self.totals)) {
-            if self.recovered.damaged > 0 {
-                self.damaged(1);
-            } else {
-                self.refused = self.refused.or(Some(refusal));
-            }
-        }
-        match self.refused {
+        // Without the totals nothing adds up, so no damage excuses their refusal.
+        let totals = self.tally.restore(&Entry::Totals(self.totals));
+        match self.refused.or(totals.err()) {
             Some(refusal) => Err(Error::Refused(refusal)),
             None => Ok(self.recovered),
         }
