@@ -56,8 +56,9 @@
 //!   held. Not restored are the numbers of rows, the order in which tombstones were made, and which
 //!   of several spellings a user's key has.
 //!
-//! What the journal borrows nobody else can change. There is no way to change a tally beside its
-//! journal, but to end the borrow: then open the journal again, on an empty tally.
+//! Only the journal can change the tally that it borrows. To change it otherwise, end the borrow; then
+//! open the journal again, on an empty tally. The tallies of a `Store` are not for a journal: write
+//! what [`Tally::entries_after`] says to a medium of your choice, as the service does.
 //!
 //! # On flash
 //!

@@ -39,7 +39,8 @@ where
     /// as long as they may be and every user declared in all six run states.
     ///
     /// A journal runs on fewer pages as well, 2 at least, until it is [full](super::Error::Full).
-    /// With more, fewer rows are written again for every change, and the flash lives longer.
+    /// Before that it forgets tombstones, the oldest first. With more pages, fewer rows are written
+    /// again for every change, and the flash lives longer.
     ///
     /// ```
     /// use runtally::journal::Journal;

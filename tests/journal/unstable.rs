@@ -5,7 +5,7 @@ use super::*;
 use runtally::{Counts, Event, RunState, Summary};
 
 type Flash = Mock<1, 512>;
-type Ram2 = (Tally<u16, u16, 14, 5>, Memory<14, 5>);
+type Both = (Tally<u16, u16, 14, 5>, Memory<14, 5>);
 type Log<'r> = Journal<'r, &'r mut Flash, u16, u16, 14, 5>;
 
 /// A device whose last byte is `fe`.
@@ -17,7 +17,7 @@ fn event(device: u16, tick: i64) -> Change<u16, u16> {
 
 fn start<'r>(
     flash: &'r mut Flash,
-    (tally, memory): &'r mut Ram2,
+    (tally, memory): &'r mut Both,
     budget: u64,
 ) -> Result<Log<'r>, Error<PowerCut>> {
     flash.faults.budget = budget;
@@ -74,19 +74,17 @@ fn a_page_that_counted_once_loses_nothing() {
     let mut journal = start(&mut flash, &mut ram, u64::MAX).unwrap();
     let _ = block_on(journal.commit(&declared)).unwrap();
     // Until the next change begins a page, and each page holds rows that no other holds.
-    for tick in 1_u16.. {
+    for tick in 1.. {
         let intact = (**journal.flash()).clone();
         let erases: u32 = intact.erases.iter().sum();
         let tally = journal.tally().clone();
-        let device = if tick < 12 { tick } else { tick % 4 };
-        let event = event(device, tick.into());
-        let _ = block_on(journal.commit(&event)).unwrap();
+        let change = event(if tick < 12 { tick } else { tick % 4 }, tick.into());
+        let _ = block_on(journal.commit(&change)).unwrap();
         if journal.flash().erases.iter().sum::<u32>() > erases && erases > 4 {
             let after = journal.tally().clone();
-            return cut_the_commit_record(&intact, &event, &tally, &after);
+            return cut_the_commit_record(&intact, &change, &tally, &after);
         }
     }
-    panic!("no change began a page");
 }
 
 fn cut_the_commit_record(intact: &Flash, change: &Change<u16, u16>, before: &Small, after: &Small) {
