@@ -151,6 +151,27 @@ fn a_life_of_power_cuts_loses_nothing_acknowledged() {
     live_on::<4, 4096>(4, 8, 12_000);
 }
 
+#[test]
+fn a_write_that_was_cut_is_told_once() {
+    let mut ram = Ram::new();
+    let mut flash = Mock::<4, 1024>::new(3);
+    let event = |device, tick| {
+        let at = DateTime::from_ticks(tick, 0).unwrap();
+        Change::Event(Event { device, user: None, state: RunState::Fail, at })
+    };
+    let _ = block_on(ram.reopen(&mut flash).commit(&event(1, 1))).unwrap();
+    let (mut journal, recovered) = ram.open(&mut flash).unwrap();
+    assert_eq!(recovered, Recovered { records: 1, damaged: 0, torn: false });
+    journal.flash().faults.budget = 9;
+    assert_eq!(block_on(journal.commit(&event(2, 2))), Err(Error::Flash(PowerCut)));
+    flash.faults.revive();
+    let (_, recovered) = ram.open(&mut flash).unwrap();
+    assert_eq!(recovered, Recovered { records: 2, damaged: 0, torn: true });
+    let (journal, recovered) = ram.open(&mut flash).unwrap();
+    assert_eq!(recovered, Recovered { records: 1, damaged: 0, torn: false });
+    assert_eq!(journal.tally().device_count(), 1);
+}
+
 /// A driver that gives up now and then, even where the write was done.
 #[test]
 fn a_change_that_failed_is_gone_once_another_is_written() {
