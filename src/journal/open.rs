@@ -56,7 +56,8 @@ where
             // The last record may have been acknowledged, or it may be one whose write was cut and
             // that will read differently the next time. Nothing is written behind it on its page; it
             // is written once more, on another.
-            loop {
+            // Until it fits. After as many pages as there are, its rows were written again anyway.
+            for _ in 0..layout.pages {
                 apart!(self.begin_page())?;
                 if kind != Some(Kind::Change) {
                     break;
