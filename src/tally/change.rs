@@ -60,7 +60,8 @@ pub enum Change<D, U> {
         last_update: Option<DateTime>,
     },
     /// A user's declaration is taken back: carried counts, retired devices among them, become zero.
-    /// The row stays while it has devices.
+    /// The row stays while it has devices. Where it goes, retired devices forget whose they were: the
+    /// same report once more is then news, not a duplicate.
     UndeclareUser {
         /// The user.
         user: U,
