@@ -874,6 +874,38 @@ fn wrong_arguments_are_status_2_and_help_is_status_0() {
 }
 
 #[test]
+fn a_gate_that_is_wrong_is_told_what_is_wrong() {
+    let share = "failed goes from 0.01% to 100%, with up to two decimals";
+    let minimum = "min is a whole number up to 4294967295";
+    for (gate, reason) in [
+        ("failed=0%", share),
+        ("failed=0.00%", share),
+        ("failed=100.01%", share),
+        ("failed=0.001%", share),
+        // In hundredths, this is 2^32 and 3.
+        ("failed=42949672.99%", share),
+        ("failed=99999999999%", share),
+        ("failed=5", share),
+        ("failed=5%,min=4294967296", minimum),
+        ("failed=5%,min=-1", minimum),
+        ("failed=5%,min=+1", minimum),
+        ("failed=5%,min=", minimum),
+        ("failed=5%,failed=6%", "failed is given twice"),
+        ("failed=5%,min=1,min=2", "min is given twice"),
+        ("min=1", "expected failed=PERCENT%[,min=DEVICES], such as failed=5%,min=50"),
+        ("5%", "expected failed=PERCENT%[,min=DEVICES], such as failed=5%,min=50"),
+    ] {
+        let ran = run("rollout", &["--gate", gate]);
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{gate}");
+        assert!(ran.err.contains(&format!(": {reason}; --help")), "{gate}: {}", ran.err);
+    }
+    for gate in ["failed=0.01%", "failed=100%", "failed=100.00%,min=4294967295", "min=0,failed=5%"]
+    {
+        assert_ne!(run("rollout", &["--quiet", "--gate", gate]).status, 2, "{gate}");
+    }
+}
+
+#[test]
 fn a_reader_who_leaves_early_is_no_error() {
     for (name, args) in [("rollout", &["--users", "--devices", "--quiet"][..]), ("trace", &[])] {
         let mut child = example(name).args(args).spawn().expect("the program starts");
