@@ -795,8 +795,13 @@ fn the_readme_shows_what_the_program_draws() {
     assert!(readme.contains(command));
     let args: Vec<_> = command.split_whitespace().skip(2).collect();
     let drawn = run("rollout", &args).err;
-    let (picture, _) = drawn.trim_end().rsplit_once('\n').expect("the last line has the speed");
-    assert!(readme.contains(&format!("```text{picture}\n```")), "{picture}");
+    // All but the speed, which is another one every time.
+    let (picture, speed) = drawn.rsplit_once("; ").expect("the last line has the speed");
+    assert!(speed.ends_with(" reports/s\n"), "{speed}");
+    let (_, shown) = readme.split_once(&format!("```text{picture}; ")).expect(picture);
+    let (speed, rest) = shown.split_once(" reports/s\n").expect("a speed");
+    assert!(speed.bytes().all(|byte| byte.is_ascii_digit() || byte == b','), "{speed}");
+    assert!(rest.starts_with("```\n"), "nothing but what is drawn: {rest}");
 }
 
 #[test]
