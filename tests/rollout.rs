@@ -2,6 +2,9 @@
 //! obvious; and `trace`, which makes its bundled file.
 #![cfg(feature = "graph")]
 
+#[path = "rollout/lists.rs"]
+mod lists;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
@@ -598,87 +601,6 @@ fn arrays_pages_and_several_files_count_as_their_lines_do() {
     let ran = rollout_of(last.to_string(), &args);
     assert_eq!(ran.status, 0, "{}", ran.err);
     assert!(ran.out == expected);
-}
-
-#[test]
-fn a_list_without_its_last_page_is_told() {
-    let page = r#"{"value":[],"@odata.nextLink":"https://x/2"}"#;
-    let ran = rollout_of(page, &["--quiet"]);
-    assert_eq!(ran.status, 0);
-    assert_eq!(
-        ran.err,
-        "rollout: the list goes on, and its last page was not given: https://x/2\n"
-    );
-    assert_eq!(rollout_of(format!("{page}{{\"value\":[]}}"), &["--quiet"]).err, "");
-}
-
-#[test]
-fn what_is_wrong_in_an_array_is_named_by_line_and_byte_of_the_file() {
-    let good = r#"{"id":"74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974","configurationState":"fail","lastStateUpdateDateTime":"2026-11-21T09:30Z"}"#;
-    let bad = "{\n\"id\": 7}";
-    let long = format!("\"{}\"", "x".repeat(2 * LONGEST_LINE));
-    let cut = "; the rest of the file is not read";
-    for (input, taken, reports) in [
-        (
-            format!("[{good},{bad},{good}]"),
-            2,
-            vec!["2: element 2: id at byte 129: expected a GUID such as 74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974".into()],
-        ),
-        (
-            format!("\u{feff}[\n7,\n{good}]"),
-            1,
-            vec!["2: element 1: byte 5: expected an object".into()],
-        ),
-        (format!("[{long},{good}]"), 1, vec!["1: element 1: longer than 1048576 bytes".into()]),
-        (
-            format!("[{good}"),
-            1,
-            vec![format!("1: byte 120: the array is cut off: it has no ]{cut}")],
-        ),
-        (
-            format!("[{good},"),
-            1,
-            vec![format!("1: byte 121: expected a value after the comma{cut}")],
-        ),
-        (
-            format!("[{good},]{good}"),
-            1,
-            vec![format!("1: byte 121: expected a value after the comma{cut}")],
-        ),
-        (
-            format!("[{good}\n{good}]"),
-            1,
-            vec![format!("2: byte 121: expected , or ] after an element{cut}")],
-        ),
-        ("[".into(), 0, vec![format!("1: byte 1: the array is cut off: it has no ]{cut}")]),
-        (
-            format!("[{good},{{\"id\":"),
-            1,
-            vec![format!("1: byte 127: the array is cut off in the middle of an element{cut}")],
-        ),
-        (
-            format!("{{\"value\":[{good}]\n"),
-            1,
-            vec![format!("2: byte 131: the page is cut off: it has no }}{cut}")],
-        ),
-        (
-            format!("{{\"value\":[{good}]\n,,}}"),
-            1,
-            vec![format!(
-                "2: byte 134: the page around its elements is no JSON: key must be a string at line 2 column 2{cut}"
-            )],
-        ),
-        (format!("[]\n{good}\n\nnonsense\n"), 1, vec!["4: byte 0: expected an object".into()]),
-        // No page, so lines.
-        (format!("{{\"value\":7}}\n{good}"), 1, vec!["1: id is missing".into()]),
-    ] {
-        let ran = rollout_of(&input, &["--quiet", "--devices"]);
-        let lines: Vec<_> = reports.iter().map(|report| format!("-:{report}")).collect();
-        let shown = input.get(..200).unwrap_or(&input);
-        assert_eq!(ran.err.lines().collect::<Vec<_>>(), lines, "{shown}");
-        assert_eq!(ran.status, 1, "{shown}");
-        assert_eq!(ran.out.lines().count(), 1 + usize::from(taken > 0), "{shown}");
-    }
 }
 
 #[test]

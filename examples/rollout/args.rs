@@ -19,7 +19,12 @@ Usage: rollout [OPTIONS] [FILE ...]
   FILE  what to read; - is standard input; without any, the bundled trace
 
 A file holds one document per line, or a JSON array of them, or pages of a Graph list, whose
-documents are in the array \"value\". A byte order mark at its start is skipped.
+documents are in the array \"value\", or documents spread over lines, the first of which is { alone.
+A byte order mark at its start is skipped.
+
+Pages of a list are given in its order; it ends with the first one without \"@odata.nextLink\", and
+one that does not end is reported. Lists with another \"@odata.context\" may stand in between.
+That a page before the last is missing cannot be told.
 
 What to count:
   --run-from INSTANT   the roll-out began anew then: devices that have not reported since count as
@@ -44,14 +49,15 @@ overdueDeviceCount and overdueUserCount after value, --gate adds gate: tooFew, b
 An INSTANT is a date-time with offset, such as 2026-11-21T09:30:00Z or 2026-11-21T10:30+01:00.
 
 A document that is refused is reported on standard error as FILE:LINE: REASON and skipped, and so is
-one of more than 1 MiB. Bytes count from 0, at the start of the line; for documents of an array, at
-the start of the file. Blank lines are skipped. Colour is for terminals, unless NO_COLOR is set.
+one of more than 1 MiB. Bytes count from 0, at the start of the line; for documents of an array or
+spread over lines, at the start of the file. Blank lines are skipped. Colour is for terminals,
+unless NO_COLOR is set.
 
 Exit status:
-  0  every document was taken
-  1  some were refused
+  0  every document was taken, and every list has its last page
+  1  some were refused, or a list goes on
   2  the arguments are wrong, or something cannot be read or written
-  3  the gate is reached, whether some were refused or not";
+  3  the gate is reached, whether or not some were refused or a list goes on";
 
 #[derive(Default)]
 pub(crate) struct Args {
