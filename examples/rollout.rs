@@ -22,13 +22,15 @@ mod input;
 mod json;
 #[path = "rollout/outcome.rs"]
 mod outcome;
+#[path = "rollout/pages.rs"]
+mod pages;
 
 use std::error::Error;
 use std::io::{self, BufReader, BufWriter, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
-use std::{env, fmt};
+use std::{env, fmt, mem};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use runtally::graph::{self, DeviceState, Upn, UserState, user_state_id};
@@ -36,8 +38,9 @@ use runtally::{Change, Effect, Refusal, Tally, Verdict};
 use uuid::{Uuid, uuid};
 
 use args::{Args, Source};
-use documents::{Document, Documents, Pages, Place};
+use documents::{Document, Documents, Place};
 use outcome::Outcome;
+use pages::Pages;
 
 /// Room for 65 534 devices and 16 384 users.
 type Fleet = Tally<Uuid, Upn, 65_534, 16_384>;
@@ -56,12 +59,14 @@ struct Figures {
     duplicate: u64,
     stale: u64,
     refused: u64,
+    /// Lists without their last page, the documents of which are unknown.
+    unfinished: u64,
 }
 
 fn main() -> ExitCode {
     match run() {
         Ok((_, Some(Verdict::Reached))) => ExitCode::from(3),
-        Ok((Figures { refused: 0, .. }, _)) => ExitCode::SUCCESS,
+        Ok((Figures { refused: 0, unfinished: 0, .. }, _)) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             say(format_args!("rollout: {error}"));
@@ -113,7 +118,8 @@ fn read_all(args: &Args, fleet: &mut Fleet) -> Result<Figures, Box<dyn Error>> {
         read(source, args.quiet, fleet, &mut figures, &mut pages)
             .map_err(|error| format!("cannot read {source}: {error}"))?;
     }
-    if let Some(link) = pages.missing() {
+    for link in pages.missing() {
+        figures.unfinished += 1;
         say(format_args!("rollout: the list goes on, and its last page was not given: {link}"));
     }
     Ok(figures)
@@ -131,6 +137,8 @@ fn read(
     let progress = progress(length, quiet);
     let input = BufReader::with_capacity(1 << 18, progress.wrap_read(input));
     let mut documents = Documents::new(input)?;
+    // A list may go on in the next file.
+    documents.pages = mem::take(pages);
     while let Some(Document { place, text }) = documents.next()? {
         let taken = match text {
             Ok(text) if documents::is_blank(text) => continue,
@@ -144,14 +152,14 @@ fn read(
             Err((line, reason)) => {
                 figures.refused += 1;
                 let element = match place.element {
-                    Some((number, _)) => format!("element {number}: "),
+                    Some(number) => format!("element {number}: "),
                     None => String::new(),
                 };
                 progress.suspend(|| say(format_args!("{source}:{line}: {element}{reason}")));
             }
         }
     }
-    pages.add(documents.pages);
+    *pages = documents.pages;
     progress.finish_and_clear();
     Ok(())
 }

@@ -2,6 +2,9 @@
 //! obvious; and `trace`, which makes its bundled file.
 #![cfg(feature = "graph")]
 
+#[path = "rollout/lists.rs"]
+mod lists;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
@@ -601,87 +604,6 @@ fn arrays_pages_and_several_files_count_as_their_lines_do() {
 }
 
 #[test]
-fn a_list_without_its_last_page_is_told() {
-    let page = r#"{"value":[],"@odata.nextLink":"https://x/2"}"#;
-    let ran = rollout_of(page, &["--quiet"]);
-    assert_eq!(ran.status, 0);
-    assert_eq!(
-        ran.err,
-        "rollout: the list goes on, and its last page was not given: https://x/2\n"
-    );
-    assert_eq!(rollout_of(format!("{page}{{\"value\":[]}}"), &["--quiet"]).err, "");
-}
-
-#[test]
-fn what_is_wrong_in_an_array_is_named_by_line_and_byte_of_the_file() {
-    let good = r#"{"id":"74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974","configurationState":"fail","lastStateUpdateDateTime":"2026-11-21T09:30Z"}"#;
-    let bad = "{\n\"id\": 7}";
-    let long = format!("\"{}\"", "x".repeat(2 * LONGEST_LINE));
-    let cut = "; the rest of the file is not read";
-    for (input, taken, reports) in [
-        (
-            format!("[{good},{bad},{good}]"),
-            2,
-            vec!["2: element 2: id at byte 129: expected a GUID such as 74b9fcd8-fcd8-74b9-d8fc-b974d8fcb974".into()],
-        ),
-        (
-            format!("\u{feff}[\n7,\n{good}]"),
-            1,
-            vec!["2: element 1: byte 5: expected an object".into()],
-        ),
-        (format!("[{long},{good}]"), 1, vec!["1: element 1: longer than 1048576 bytes".into()]),
-        (
-            format!("[{good}"),
-            1,
-            vec![format!("1: byte 120: the array is cut off: it has no ]{cut}")],
-        ),
-        (
-            format!("[{good},"),
-            1,
-            vec![format!("1: byte 121: expected a value after the comma{cut}")],
-        ),
-        (
-            format!("[{good},]{good}"),
-            1,
-            vec![format!("1: byte 121: expected a value after the comma{cut}")],
-        ),
-        (
-            format!("[{good}\n{good}]"),
-            1,
-            vec![format!("2: byte 121: expected , or ] after an element{cut}")],
-        ),
-        ("[".into(), 0, vec![format!("1: byte 1: the array is cut off: it has no ]{cut}")]),
-        (
-            format!("[{good},{{\"id\":"),
-            1,
-            vec![format!("1: byte 127: the array is cut off in the middle of an element{cut}")],
-        ),
-        (
-            format!("{{\"value\":[{good}]\n"),
-            1,
-            vec![format!("2: byte 131: the page is cut off: it has no }}{cut}")],
-        ),
-        (
-            format!("{{\"value\":[{good}]\n,,}}"),
-            1,
-            vec![format!(
-                "2: byte 134: the page around its elements is no JSON: key must be a string at line 2 column 2{cut}"
-            )],
-        ),
-        (format!("[]\n{good}\n\nnonsense\n"), 1, vec!["4: byte 0: expected an object".into()]),
-        // No page, so lines.
-        (format!("{{\"value\":7}}\n{good}"), 1, vec!["1: id is missing".into()]),
-    ] {
-        let ran = rollout_of(&input, &["--quiet", "--devices"]);
-        let lines: Vec<_> = reports.iter().map(|report| format!("-:{report}")).collect();
-        let shown = input.get(..200).unwrap_or(&input);
-        assert_eq!(ran.err.lines().collect::<Vec<_>>(), lines, "{shown}");
-        assert_eq!(ran.status, 1, "{shown}");
-        assert_eq!(ran.out.lines().count(), 1 + usize::from(taken > 0), "{shown}");
-    }
-}
-
-#[test]
 fn utf_16_is_refused_by_name() {
     for mark in [[0xff, 0xfe], [0xfe, 0xff]] {
         let ran = rollout_of([&mark[..], b"{\0}\0"].concat(), &[]);
@@ -795,8 +717,13 @@ fn the_readme_shows_what_the_program_draws() {
     assert!(readme.contains(command));
     let args: Vec<_> = command.split_whitespace().skip(2).collect();
     let drawn = run("rollout", &args).err;
-    let (picture, _) = drawn.trim_end().rsplit_once('\n').expect("the last line has the speed");
-    assert!(readme.contains(&format!("```text{picture}\n```")), "{picture}");
+    // All but the speed, which is another one every time.
+    let (picture, speed) = drawn.rsplit_once("; ").expect("the last line has the speed");
+    assert!(speed.ends_with(" reports/s\n"), "{speed}");
+    let (_, shown) = readme.split_once(&format!("```text{picture}; ")).expect(picture);
+    let (speed, rest) = shown.split_once(" reports/s\n").expect("a speed");
+    assert!(speed.bytes().all(|byte| byte.is_ascii_digit() || byte == b','), "{speed}");
+    assert!(rest.starts_with("```\n"), "nothing but what is drawn: {rest}");
 }
 
 #[test]
@@ -870,6 +797,38 @@ fn wrong_arguments_are_status_2_and_help_is_status_0() {
         assert_eq!((ran.status, ran.err.as_str()), (0, ""));
         assert!(ran.out.contains(&format!("Usage: {name} ")));
         assert!(ran.out.lines().all(|line| line.chars().count() <= 100));
+    }
+}
+
+#[test]
+fn a_gate_that_is_wrong_is_told_what_is_wrong() {
+    let share = "failed goes from 0.01% to 100%, with up to two decimals";
+    let minimum = "min is a whole number up to 4294967295";
+    for (gate, reason) in [
+        ("failed=0%", share),
+        ("failed=0.00%", share),
+        ("failed=100.01%", share),
+        ("failed=0.001%", share),
+        // In hundredths, this is 2^32 and 3.
+        ("failed=42949672.99%", share),
+        ("failed=99999999999%", share),
+        ("failed=5", share),
+        ("failed=5%,min=4294967296", minimum),
+        ("failed=5%,min=-1", minimum),
+        ("failed=5%,min=+1", minimum),
+        ("failed=5%,min=", minimum),
+        ("failed=5%,failed=6%", "failed is given twice"),
+        ("failed=5%,min=1,min=2", "min is given twice"),
+        ("min=1", "expected failed=PERCENT%[,min=DEVICES], such as failed=5%,min=50"),
+        ("5%", "expected failed=PERCENT%[,min=DEVICES], such as failed=5%,min=50"),
+    ] {
+        let ran = run("rollout", &["--gate", gate]);
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{gate}");
+        assert!(ran.err.contains(&format!(": {reason}; --help")), "{gate}: {}", ran.err);
+    }
+    for gate in ["failed=0.01%", "failed=100%", "failed=100.00%,min=4294967295", "min=0,failed=5%"]
+    {
+        assert_ne!(run("rollout", &["--quiet", "--gate", gate]).status, 2, "{gate}");
     }
 }
 

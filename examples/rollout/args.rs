@@ -19,7 +19,12 @@ Usage: rollout [OPTIONS] [FILE ...]
   FILE  what to read; - is standard input; without any, the bundled trace
 
 A file holds one document per line, or a JSON array of them, or pages of a Graph list, whose
-documents are in the array \"value\". A byte order mark at its start is skipped.
+documents are in the array \"value\", or documents spread over lines, the first of which is { alone.
+A byte order mark at its start is skipped.
+
+Pages of a list are given in its order; it ends with the first one without \"@odata.nextLink\", and
+one that does not end is reported. Lists with another \"@odata.context\" may stand in between.
+That a page before the last is missing cannot be told.
 
 What to count:
   --run-from INSTANT   the roll-out began anew then: devices that have not reported since count as
@@ -29,7 +34,8 @@ What to count:
   --now INSTANT        until when they have been (the clock's time)
   --gate failed=PERCENT%[,min=DEVICES]
                        end with status 3 if so many of the devices that ran it failed, and at least
-                       so many ran it: --gate failed=5%,min=50
+                       so many ran it: --gate failed=5%,min=50; from 0.01% to 100%, and up to
+                       4294967295 devices
 
 What to write:
   --users              after the summary, one user state per line, in the order of their UPN
@@ -43,14 +49,15 @@ overdueDeviceCount and overdueUserCount after value, --gate adds gate: tooFew, b
 An INSTANT is a date-time with offset, such as 2026-11-21T09:30:00Z or 2026-11-21T10:30+01:00.
 
 A document that is refused is reported on standard error as FILE:LINE: REASON and skipped, and so is
-one of more than 1 MiB. Bytes count from 0, at the start of the line; for documents of an array, at
-the start of the file. Blank lines are skipped. Colour is for terminals, unless NO_COLOR is set.
+one of more than 1 MiB. Bytes count from 0, at the start of the line; for documents of an array or
+spread over lines, at the start of the file. Blank lines are skipped. Colour is for terminals,
+unless NO_COLOR is set.
 
 Exit status:
-  0  every document was taken
-  1  some were refused
+  0  every document was taken, and every list has its last page
+  1  some were refused, or a list goes on
   2  the arguments are wrong, or something cannot be read or written
-  3  the gate is reached, whether some were refused or not";
+  3  the gate is reached, whether or not some were refused or a list goes on";
 
 #[derive(Default)]
 pub(crate) struct Args {
@@ -130,27 +137,40 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn gate(text: &str) -> Result<Gate, &'static str> {
     let malformed = "expected failed=PERCENT%[,min=DEVICES], such as failed=5%,min=50";
-    let mut gate = Gate { per_10_000: u32::MAX, ..Gate::default() };
+    let (mut share, mut minimum) = (None, None);
     for part in text.split(',') {
         match part.split_once('=').ok_or(malformed)? {
-            ("failed", share) => gate.per_10_000 = share_per_10_000(share).ok_or(malformed)?,
-            ("min", minimum) => gate.minimum = minimum.parse().map_err(|_| malformed)?,
+            ("failed", _) if share.is_some() => return Err("failed is given twice"),
+            ("failed", text) => {
+                let out_of_range = "failed goes from 0.01% to 100%, with up to two decimals";
+                share = Some(share_per_10_000(text).ok_or(out_of_range)?);
+            }
+            ("min", _) if minimum.is_some() => return Err("min is given twice"),
+            ("min", text) => {
+                let number = Some(text).filter(|text| is_digits(text)).map(str::parse);
+                let out_of_range = "min is a whole number up to 4294967295";
+                minimum = Some(number.and_then(Result::ok).ok_or(out_of_range)?);
+            }
             _ => return Err(malformed),
         }
     }
-    if gate.per_10_000 == u32::MAX { Err(malformed) } else { Ok(gate) }
+    let gate = Gate { per_10_000: share.ok_or(malformed)?, ..Gate::default() };
+    Ok(Gate { minimum: minimum.unwrap_or(gate.minimum), ..gate })
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Up to 100 %, with up to two decimals.
 fn share_per_10_000(text: &str) -> Option<u32> {
     let percent = text.strip_suffix('%')?;
     let (whole, decimals) = percent.split_once('.').unwrap_or((percent, "0"));
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number(whole) || !is_number(decimals) || !(1..=2).contains(&decimals.len()) {
+    if !is_digits(whole) || !is_digits(decimals) || !(1..=2).contains(&decimals.len()) {
         return None;
     }
-    let share = whole.parse::<u32>().ok()?.checked_mul(100)?
-        + format!("{decimals:0<2}").parse::<u32>().ok()?;
+    let hundredths = format!("{decimals:0<2}").parse().ok()?;
+    let share = whole.parse::<u32>().ok()?.checked_mul(100)?.checked_add(hundredths)?;
     (1..=10_000).contains(&share).then_some(share)
 }
 

@@ -3,10 +3,11 @@
 use std::io::{self, BufRead, Read};
 use std::{fmt, mem};
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::input::Input;
-use crate::json::{Form, Value, is_space};
+use crate::json::{Form, Value, is_space, names};
+use crate::pages::{self, Pages};
 
 /// The longest document that is kept, in bytes.
 const LONGEST: usize = 1 << 20;
@@ -21,23 +22,26 @@ pub(crate) struct Documents<R> {
     given: usize,
     form: Option<Form>,
     document: Vec<u8>,
-    /// How many lines have begun.
-    line: u64,
-    /// How many bytes were read, for lines not kept up to date.
-    offset: u64,
+    at: Position,
+    /// How many bytes stand before the next line to be read, on that line.
+    column: u64,
     /// How many elements of the array at hand were read.
     elements: u64,
     /// The page at hand without its elements.
     envelope: Vec<u8>,
+    /// Where it begins.
+    envelope_at: Position,
     pub(crate) pages: Pages,
 }
 
-/// The pages of lists that were read.
-#[derive(Default)]
-pub(crate) struct Pages {
-    /// Whether the last page of a list was among them.
-    has_last: bool,
-    next_link: Option<String>,
+/// Where reading stands. Where a document is a line, only the line is kept up to date.
+#[derive(Clone, Copy, Default)]
+struct Position {
+    /// How many lines have begun.
+    line: u64,
+    /// How many bytes were read before this line, and in all.
+    line_begin: u64,
+    offset: u64,
 }
 
 /// One document.
@@ -51,8 +55,10 @@ pub(crate) struct Document<'a> {
 pub(crate) struct Place {
     /// The line, counted from 1.
     pub(crate) line: u64,
-    /// Of an element of an array, its number, counted from 1, and the bytes before it in the file.
-    pub(crate) element: Option<(u64, u64)>,
+    /// Of an element of an array, its number, counted from 1.
+    pub(crate) element: Option<u64>,
+    /// The bytes before it: on its line or, where it may be spread over lines, in the file.
+    before: u64,
 }
 
 /// Why there is no document to read.
@@ -87,10 +93,14 @@ impl<R: BufRead> Documents<R> {
             given: 0,
             form: None,
             document: Vec::new(),
-            line: 0,
-            offset: if let Mark::Utf8 = mark { UTF_8.len() as u64 } else { 0 },
+            at: Position {
+                offset: if let Mark::Utf8 = mark { UTF_8.len() as u64 } else { 0 },
+                ..Position::default()
+            },
+            column: 0,
             elements: 0,
             envelope: Vec::new(),
+            envelope_at: Position::default(),
             pages: Pages::default(),
         })
     }
@@ -99,33 +109,43 @@ impl<R: BufRead> Documents<R> {
     pub(crate) fn next(&mut self) -> io::Result<Option<Document<'_>>> {
         self.input.consume(mem::take(&mut self.given));
         loop {
-            match self.form {
+            let next = match self.form {
+                None => {
+                    self.open()?;
+                    continue;
+                }
                 Some(Form::Lines) => return self.next_line(),
-                Some(Form::Array(_) | Form::Page(_)) => match self.next_element()? {
-                    Next::Element(place) => {
-                        return Ok(Some(Document { place, text: Ok(&self.document) }));
-                    }
-                    Next::Fault(place, fault) => {
-                        return Ok(Some(Document { place, text: Err(fault) }));
-                    }
-                    Next::End => self.form = None,
-                },
-                None => self.open()?,
+                Some(Form::Spread) => self.next_spread()?,
+                Some(Form::Array(_) | Form::Page(_)) => self.next_element()?,
+            };
+            match next {
+                Next::Document(place) => {
+                    return Ok(Some(Document { place, text: Ok(&self.document) }));
+                }
+                Next::Fault(place, fault) => {
+                    return Ok(Some(Document { place, text: Err(fault) }));
+                }
+                Next::End => self.form = None,
             }
         }
     }
 
-    /// Finds out what comes next, at the start and after every array.
+    /// Finds out what comes next: at the start, after every array and what is spread over lines.
     fn open(&mut self) -> io::Result<()> {
-        let form = self.input.look(|bytes, _| Form::of(bytes))?;
+        let form = self.input.look(Form::of)?;
         match form {
             // What is left of the line on which an array ended is a line.
-            Form::Lines => self.line = self.line.saturating_sub(1),
+            Form::Lines => {
+                self.at.line = self.at.line.saturating_sub(1);
+                self.column = self.at.offset - self.at.line_begin;
+            }
+            Form::Spread => self.at.line = self.at.line.max(1),
             Form::Array(opening) | Form::Page(opening) => {
                 self.envelope.resize(opening, 0);
                 self.input.read_exact(&mut self.envelope)?;
-                self.line = self.line.max(1) + count_lines(&self.envelope);
-                self.offset += opening as u64;
+                self.at.line = self.at.line.max(1);
+                self.envelope_at = self.at;
+                self.at.advance(&self.envelope);
                 self.elements = 0;
             }
         }
@@ -134,11 +154,12 @@ impl<R: BufRead> Documents<R> {
     }
 
     fn next_line(&mut self) -> io::Result<Option<Document<'_>>> {
+        let before = mem::take(&mut self.column);
         // Nearly every line lies in the input's buffer as a whole, and is read there.
         if let Some(len) = memchr(b'\n', self.input.fill_buf()?) {
-            self.line += 1;
+            self.at.line += 1;
             self.given = len + 1;
-            let place = Place { line: self.line, element: None };
+            let place = Place { line: self.at.line, element: None, before };
             let text = match self.input.fill_buf()?.get(..len) {
                 Some(text) if len <= LONGEST => Ok(text),
                 _ => Err(Fault::TooLong),
@@ -151,7 +172,7 @@ impl<R: BufRead> Documents<R> {
         if self.document.is_empty() {
             return Ok(None);
         }
-        self.line += 1;
+        self.at.line += 1;
         let line = self.document.as_slice();
         let ended = line.strip_suffix(b"\n");
         let is_cut = ended.is_none() && line.len() > LONGEST;
@@ -159,7 +180,14 @@ impl<R: BufRead> Documents<R> {
             self.input.skip_until(b'\n')?;
         }
         let text = if is_cut { Err(Fault::TooLong) } else { Ok(ended.unwrap_or(line)) };
-        Ok(Some(Document { place: Place { line: self.line, element: None }, text }))
+        Ok(Some(Document { place: Place { line: self.at.line, element: None, before }, text }))
+    }
+
+    /// An object that is spread over lines, in `document`.
+    fn next_spread(&mut self) -> io::Result<Next> {
+        self.peek()?;
+        self.form = None;
+        self.next_value(None, "the document is cut off: it has no }")
     }
 
     /// The next element of the array, in `document`.
@@ -181,34 +209,44 @@ impl<R: BufRead> Documents<R> {
             None => return self.give_up("the array is cut off: it has no ]"),
         }
         self.elements += 1;
-        let place = Place { line: self.line, element: Some((self.elements, self.offset)) };
-        self.document.clear();
+        self.next_value(Some(self.elements), "the array is cut off in the middle of an element")
+    }
+
+    /// A value as a document, and what to say if it does not end.
+    fn next_value(&mut self, element: Option<u64>, cut_off: &str) -> io::Result<Next> {
+        let place = Place { line: self.at.line, element, before: self.at.offset };
         match self.value(Value::default(), LONGEST)? {
-            Ended::Whole => Ok(Next::Element(place)),
+            Ended::Whole => Ok(Next::Document(place)),
             Ended::TooLong => Ok(Next::Fault(place, Fault::TooLong)),
-            Ended::CutOff => self.give_up("the array is cut off in the middle of an element"),
+            Ended::CutOff => self.give_up(cut_off),
         }
     }
 
     /// After the `]`: a page goes on.
     fn end_array(&mut self) -> io::Result<Next> {
-        if !matches!(self.form, Some(Form::Page(_))) {
-            return Ok(Next::End);
+        let Some(Form::Page(opening)) = self.form else { return Ok(Next::End) };
+        let closing_at = self.at;
+        let ended = self.value(Value::rest_of_object(), LONGEST_ENVELOPE)?;
+        self.envelope.push(b']');
+        self.envelope.extend_from_slice(&self.document);
+        // First of all: what makes a page too long may be its documents, under that name again.
+        if let Some((name, index)) = given_again(&self.envelope) {
+            let (mut at, begin) = match index.checked_sub(opening + 1) {
+                Some(_) => (closing_at, opening + 1),
+                None => (self.envelope_at, 0),
+            };
+            at.advance(&self.envelope[begin..index]);
+            let reason = format!("{name} at byte {}: given before; give it once", at.offset);
+            return self.stop(at.line, &reason);
         }
-        self.document.clear();
-        match self.value(Value::rest_of_object(), LONGEST_ENVELOPE)? {
+        match ended {
             Ended::Whole => {}
             Ended::TooLong => return self.give_up("too much stands after the page's value"),
             Ended::CutOff => return self.give_up("the page is cut off: it has no }"),
         }
-        self.envelope.push(b']');
-        self.envelope.extend_from_slice(&self.document);
-        match serde_json::from_slice::<serde_json::Value>(&self.envelope) {
+        match serde_json::from_slice(&self.envelope) {
             Ok(page) => {
-                match &page["@odata.nextLink"] {
-                    serde_json::Value::String(link) => self.pages.next_link = Some(link.clone()),
-                    _ => self.pages.has_last = true,
-                }
+                self.pages.add(&page)?;
                 Ok(Next::End)
             }
             Err(error) => {
@@ -219,6 +257,7 @@ impl<R: BufRead> Documents<R> {
 
     /// A value into `document`, at most so many bytes of it.
     fn value(&mut self, mut value: Value, longest: usize) -> io::Result<Ended> {
+        self.document.clear();
         let mut is_too_long = false;
         loop {
             let bytes = self.input.fill_buf()?;
@@ -227,12 +266,10 @@ impl<R: BufRead> Documents<R> {
             }
             let end = value.end(bytes);
             let bytes = &bytes[..end.unwrap_or(bytes.len())];
-            is_too_long |= self.document.len() + bytes.len() > longest;
-            if !is_too_long {
-                self.document.extend_from_slice(bytes);
-            }
-            self.line += count_lines(bytes);
-            self.offset += bytes.len() as u64;
+            let kept = bytes.len().min(longest - self.document.len());
+            is_too_long |= kept < bytes.len();
+            self.document.extend_from_slice(&bytes[..kept]);
+            self.at.advance(bytes);
             let len = bytes.len();
             self.input.consume(len);
             if end.is_some() {
@@ -250,8 +287,7 @@ impl<R: BufRead> Documents<R> {
             }
             let space = bytes.iter().take_while(|byte| is_space(**byte)).count();
             let next = bytes.get(space).copied();
-            self.line += count_lines(&bytes[..space]);
-            self.offset += space as u64;
+            self.at.advance(&bytes[..space]);
             self.input.consume(space);
             if next.is_some() {
                 return Ok(next);
@@ -259,24 +295,41 @@ impl<R: BufRead> Documents<R> {
         }
     }
 
+    /// Goes past bytes of one line.
     fn skip(&mut self, bytes: usize) {
         self.input.consume(bytes);
-        self.offset += bytes as u64;
+        self.at.offset += bytes as u64;
     }
 
     /// What is wrong here; nothing that follows is read.
     fn give_up(&mut self, reason: &str) -> io::Result<Next> {
-        let place = Place { line: self.line, element: None };
-        let at = self.offset;
+        self.stop(self.at.line, &format!("byte {}: {reason}", self.at.offset))
+    }
+
+    /// The same with a reason that says where.
+    fn stop(&mut self, line: u64, reason: &str) -> io::Result<Next> {
         io::copy(&mut self.input, &mut io::sink())?;
         self.form = Some(Form::Lines);
-        let reason = format!("byte {at}: {reason}; the rest of the file is not read");
+        let place = Place { line, element: None, before: 0 };
+        let reason = format!("{reason}; the rest of the file is not read");
         Ok(Next::Fault(place, Fault::Structure(reason)))
     }
 }
 
+/// A property that is read of a page and stands in it twice, and where it does so again: which of
+/// the two is meant cannot be known.
+fn given_again(page: &[u8]) -> Option<(&'static str, usize)> {
+    let properties = ["value", pages::CONTEXT, pages::NEXT_LINK];
+    let mut is_given = [false; 3];
+    names(page).find_map(|(at, name)| {
+        let name: String = serde_json::from_slice(name).ok()?;
+        let index = properties.iter().position(|property| *property == name)?;
+        mem::replace(&mut is_given[index], true).then_some((properties[index], at))
+    })
+}
+
 enum Next {
-    Element(Place),
+    Document(Place),
     Fault(Place, Fault),
     End,
 }
@@ -295,15 +348,13 @@ enum Mark {
     Utf16,
 }
 
-impl Pages {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.has_last |= other.has_last;
-        self.next_link = other.next_link.or(self.next_link.take());
-    }
-
-    /// Where the list goes on, if the last page of it is not among those read.
-    pub(crate) fn missing(&self) -> Option<&str> {
-        self.next_link.as_deref().filter(|_| !self.has_last)
+impl Position {
+    fn advance(&mut self, bytes: &[u8]) {
+        if let Some(end) = memrchr(b'\n', bytes) {
+            self.line += count_lines(bytes);
+            self.line_begin = self.offset + end as u64 + 1;
+        }
+        self.offset += bytes.len() as u64;
     }
 }
 
@@ -317,16 +368,10 @@ pub(crate) fn is_blank(line: &[u8]) -> bool {
 }
 
 impl Place {
-    /// The place of a byte of the document: its line, and its offset as messages have it, in the
-    /// line or, for an element, in the file.
+    /// The place of a byte of the document: its line, and its offset as messages have it.
     pub(crate) fn of(self, document: &[u8], at: usize) -> (u64, usize) {
-        match self.element {
-            None => (self.line, at),
-            Some((_, begin)) => {
-                let before = document.get(..at).unwrap_or_default();
-                (self.line + count_lines(before), begin as usize + at)
-            }
-        }
+        let before = document.get(..at).unwrap_or_default();
+        (self.line + count_lines(before), self.before as usize + at)
     }
 }
 

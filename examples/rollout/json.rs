@@ -1,5 +1,8 @@
 //! Where a JSON value ends, without a look at what it says: reading it strictly is the library's.
 
+use std::iter::from_fn;
+use std::mem;
+
 use memchr::memchr2;
 
 /// Goes through a value in pieces.
@@ -74,15 +77,21 @@ pub(crate) enum Form {
     /// An object such as a Graph list answers with: its `value` is an array, which begins after
     /// this many bytes.
     Page(usize),
+    /// A document that is spread over lines, as programs print it for people.
+    Spread,
 }
 
 impl Form {
-    /// Of what begins with these bytes; nothing where more of them are needed.
-    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+    /// Of what begins with these bytes; nothing where more of them are needed, unless they are all.
+    pub(crate) fn of(bytes: &[u8], is_all: bool) -> Option<Self> {
         let mut at = 0;
         match next(bytes, &mut at)? {
             b'[' => Some(Self::Array(at)),
-            b'{' => Self::of_object(bytes, at),
+            b'{' => match Self::of_object(bytes, at) {
+                Some(Self::Lines) if is_spread(&bytes[at..]) => Some(Self::Spread),
+                None if is_all && is_spread(&bytes[at..]) => Some(Self::Spread),
+                form => form,
+            },
             _ => Some(Self::Lines),
         }
     }
@@ -109,12 +118,47 @@ impl Form {
                 _ => {}
             }
             at -= 1;
-            at += Value::default().end(&bytes[at..])?;
+            skip(bytes, &mut at)?;
             if next(bytes, &mut at)? != b',' {
                 return Some(Self::Lines);
             }
         }
     }
+}
+
+/// Whether a line ends between an object's brace and its first name. Where a line was cut off after
+/// the brace, it is no name that follows.
+fn is_spread(after_brace: &[u8]) -> bool {
+    let space = after_brace.iter().take_while(|byte| is_space(**byte)).count();
+    after_brace[..space].contains(&b'\n') && after_brace.get(space) == Some(&b'"')
+}
+
+/// The names of an object's properties, as they are written, and where each of them begins; up to
+/// what is cut off or no JSON.
+pub(crate) fn names(object: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut at = 0;
+    let mut is_first = true;
+    from_fn(move || {
+        if !mem::take(&mut is_first) {
+            skip(object, &mut at)?;
+        }
+        if !matches!(next(object, &mut at)?, b'{' | b',') || next(object, &mut at)? != b'"' {
+            return None;
+        }
+        at -= 1;
+        let begin = at;
+        skip(object, &mut at)?;
+        let name = &object[begin..at];
+        (next(object, &mut at)? == b':').then_some((begin, name))
+    })
+}
+
+/// Goes past a value, and the white space before it.
+fn skip(bytes: &[u8], at: &mut usize) -> Option<()> {
+    next(bytes, at)?;
+    *at -= 1;
+    *at += Value::default().end(&bytes[*at..])?;
+    Some(())
 }
 
 /// The next byte that is not white space; goes past it.
