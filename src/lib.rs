@@ -32,7 +32,7 @@
 //!          graph                                                  graph
 //!
 //!  Change ─ check ─> Effect or Refusal, then commit
-//!    └──── entries_after ─> Entry ─> flash (journal), a database, a snapshot
+//!    └──── entries_after ─> Entry ─> flash (journal), a database
 //!
 //!  request ─ answer(&Store) ─> Reply { response, change }      reads take &self
 //! ```
@@ -54,7 +54,7 @@
 //! | room for devices and users, what names them | the type: `Tally<D, U, DEVICES, USERS>` |
 //! | tokens, clock, origin, envelope of the answers | a value: `http::Settings` |
 //! | the seed of the hash | a value: [`Tally::reseed`] |
-//! | JSON and requests, a log on flash, logging, test strategies | the features `graph`, `journal`, `defmt`, `proptest`, `arbitrary` |
+//! | JSON and requests, a log on flash, other formats, logging, test strategies | the features `graph`, `journal`, `serde`, `defmt`, `proptest`, `arbitrary` |
 //!
 //! # Errors
 //!

@@ -2,7 +2,7 @@
 //! library, or axum alone with nothing around it.
 //!
 //! ```text
-//! cargo run --release -p runtally-service --example constant -- desk|axum LENGTH
+//! cargo run --release -p runtally-service --example constant -- service|axum LENGTH
 //! ```
 //!
 //! Answers every GET with 200 and every POST with 201, and a body of that length.
@@ -97,7 +97,7 @@ impl Rollouts for Constant {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (server, length) = (args().nth(1), args().nth(2));
-    let length: usize = length.ok_or("give a server, desk or axum, and a length")?.parse()?;
+    let length: usize = length.ok_or("give a server, service or axum, and a length")?.parse()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     writeln!(std::io::stdout(), "listening on http://{}", listener.local_addr()?)?;
     if server.as_deref() == Some("axum") {

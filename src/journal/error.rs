@@ -105,4 +105,12 @@ impl<E: NorFlashError> fmt::Display for Error<E> {
     }
 }
 
-impl<E: NorFlashError> core::error::Error for Error<E> {}
+impl<E: NorFlashError> core::error::Error for Error<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            // An error of flash need not be one of `core`.
+            _ => None,
+        }
+    }
+}

@@ -87,9 +87,9 @@ where
 
     /// Like [`apply`](Self::apply), and shows what was recorded before, without another look-up.
     ///
-    /// `observe` gets the effect and the event recorded until now, `None` if the device has no row.
-    /// What is recorded from now on is `event` if the effect is
-    /// [`Applied`](Effect::Applied), and else what was.
+    /// `observe` gets the effect and the event recorded until now, `None` if the device does not
+    /// count: it is not known, or it has a [tombstone](Self::tombstone). What is recorded from now
+    /// on is `event` if the effect is [`Applied`](Effect::Applied), and else what was.
     ///
     /// # Errors
     ///

@@ -259,6 +259,13 @@ where
     }
 }
 
+impl<D, U, const DEVICES: usize, const USERS: usize> Eq for Tally<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+}
+
 impl<D, U, const DEVICES: usize, const USERS: usize> fmt::Debug for Tally<D, U, DEVICES, USERS>
 where
     D: Clone + Eq + Hash + fmt::Debug,
