@@ -3,8 +3,8 @@
 use core::fmt;
 use core::ops::Index;
 
+use crate::RunState;
 use crate::sentence::sentence;
-use crate::{Overflow, RunState};
 
 /// How many are in each of the six run states.
 ///
@@ -396,3 +396,22 @@ impl fmt::Display for Counter {
         f.pad(self.name())
     }
 }
+
+/// A counter of the summary would pass [`Counts::MAX`].
+///
+/// ```
+/// use runtally::{Counter, Counted, Overflow, RunState};
+/// let overflow = Overflow(Counter { of: Counted::Users, state: RunState::Fail });
+/// assert_eq!(overflow.to_string(), "failedUserCount would pass its limit, 2147483647");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Overflow(pub Counter);
+
+impl fmt::Display for Overflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        sentence!(f, "{} would pass its limit, {}", self.0.name(), Counts::MAX)
+    }
+}
+
+impl core::error::Error for Overflow {}

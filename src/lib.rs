@@ -118,11 +118,11 @@ mod tally;
 mod time;
 
 pub use codec::Key;
-pub use counts::{Counted, Counter, Counts, OutOfRange};
+pub use counts::{Counted, Counter, Counts, OutOfRange, Overflow};
 pub use event::{Event, EventOrder};
 pub use gate::{Gate, RunStates, Verdict};
 pub use state::{ParseRunStateError, RunState};
-pub use summary::{Overflow, Summary};
+pub use summary::Summary;
 pub use tally::{
     Change, DeviceHandle, Effect, Entry, Kept, Refusal, Tally, Totals, UserHandle, UserRow,
     Violation,

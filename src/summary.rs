@@ -2,8 +2,7 @@
 
 #[cfg(feature = "serde")]
 use crate::RunState;
-use crate::sentence::sentence;
-use crate::{Counted, Counter, Counts, DateTime};
+use crate::{Counted, Counts, DateTime, Overflow};
 
 /// What a roll-out has come to: twelve counters and the last run.
 ///
@@ -162,22 +161,3 @@ impl TryFrom<Named> for Summary {
         })
     }
 }
-
-/// A counter of the summary would pass [`Counts::MAX`].
-///
-/// ```
-/// use runtally::{Counter, Counted, Overflow, RunState};
-/// let overflow = Overflow(Counter { of: Counted::Users, state: RunState::Fail });
-/// assert_eq!(overflow.to_string(), "failedUserCount would pass its limit, 2147483647");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Overflow(pub Counter);
-
-impl core::fmt::Display for Overflow {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        sentence!(f, "{} would pass its limit, {}", self.0.name(), Counts::MAX)
-    }
-}
-
-impl core::error::Error for Overflow {}

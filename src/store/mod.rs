@@ -61,6 +61,7 @@
 
 mod change;
 mod error;
+mod id;
 mod rollout;
 #[cfg(test)]
 mod tests;
@@ -72,8 +73,9 @@ use uuid::Uuid;
 
 pub use change::{NamesUpdate, StoreChange};
 pub use error::{StoreError, StoreFull};
+pub use id::{Kind, RolloutId};
 pub(crate) use rollout::error_count;
-pub use rollout::{Kind, Names, Rollout, RolloutId};
+pub use rollout::{Names, Rollout};
 
 use rollout::{Slot, SlotMut, check_errors};
 

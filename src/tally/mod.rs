@@ -4,16 +4,17 @@ mod absorb;
 mod apply;
 mod audit;
 mod change;
+mod commit;
 mod declare;
 mod entry;
 mod freed;
-#[cfg(feature = "journal")]
-mod journaled;
 mod overdue;
 mod plan;
 mod read;
 mod record;
 mod refusal;
+#[cfg(feature = "journal")]
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -23,10 +24,10 @@ use core::hash::Hash;
 pub use audit::Violation;
 pub use change::{Change, Effect};
 pub use entry::{Entry, Kept, Totals};
-#[cfg(feature = "journal")]
-pub(crate) use journaled::After;
 pub use read::{DeviceHandle, UserHandle, UserRow};
 pub use refusal::Refusal;
+#[cfg(feature = "journal")]
+pub(crate) use rows::After;
 
 use freed::Freed;
 use record::{DeviceRecord, RunFrom, UserRecord};
