@@ -23,7 +23,7 @@ use crate::{Counts, DateTime, Event, RunState, Summary};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase", rename_all_fields = "camelCase"))]
 pub enum Change<D, U> {
-    /// A device reported. [`Tally::apply`] is the fast way to commit one.
+    /// A device reported. [`Tally::apply`](crate::Tally::apply) is the fast way to commit one.
     Event(Event<D, U>),
     /// A device is removed. This is ordered like an event of that device, above every state of its
     /// instant: reports up to `at` are stale from now on, and a later one makes the device known

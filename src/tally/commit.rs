@@ -68,7 +68,7 @@ where
     /// The tally is then as it was, bit for bit.
     ///
     /// - [`Refusal::DevicesFull`], [`Refusal::UsersFull`]: a new device or user, and no row is free.
-    /// - [`Refusal::Overflow`], [`Refusal::UserOverflow`]: a counter would pass [`Counts::MAX`],
+    /// - [`Refusal::Overflow`], [`Refusal::UserOverflow`]: a counter would pass [`Counts::MAX`](crate::Counts::MAX),
     ///   which takes declared counts near that limit.
     /// - [`Refusal::BelowLive`]: a declared count is below the number of rows counted here.
     /// - [`Refusal::BeforeRow`]: a declared last run or last update is earlier than a row's.
