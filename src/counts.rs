@@ -303,7 +303,7 @@ impl fmt::Debug for Counts {
 /// let error = Counts::ZERO.with(RunState::Fail, u32::MAX).unwrap_err();
 /// assert_eq!(error.to_string(), "the count of fail would leave the range 0 to 2147483647");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct OutOfRange {
     /// The state whose counter it is.
@@ -404,7 +404,7 @@ impl fmt::Display for Counter {
 /// let overflow = Overflow(Counter { of: Counted::Users, state: RunState::Fail });
 /// assert_eq!(overflow.to_string(), "failedUserCount would pass its limit, 2147483647");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Overflow(pub Counter);
 

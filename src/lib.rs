@@ -98,6 +98,7 @@ pub use uuid;
 mod codec;
 mod counts;
 mod event;
+mod exact;
 mod gate;
 #[cfg(feature = "graph")]
 pub mod graph;

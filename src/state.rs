@@ -221,7 +221,7 @@ impl FromStr for RunState {
 ///     "expected unknown, success, fail, scriptError, pending or notApplicable"
 /// );
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ParseRunStateError;
 

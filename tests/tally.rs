@@ -13,7 +13,7 @@ use proptest::test_runner::TestCaseResult;
 use runtally::strategies::{changes, date_times, events, summaries};
 use runtally::{
     Change, Counted, Counter, Counts, DateTime, DeviceHandle, Effect, Entry, Event, Overflow,
-    RunState, Summary, Tally, UserHandle, UserRow,
+    RunState, Summary, Tally, UserRow,
 };
 
 type Ch = Change<Key, Key>;
@@ -981,14 +981,4 @@ fn a_trace_of_same_second_reports_counts_the_same_in_any_order() {
         assert_eq!(devices_of(&tally), greatest.values().copied().collect::<Vec<_>>());
         random.shuffle(&mut changes);
     }
-}
-
-#[test]
-fn a_tally_goes_to_other_threads() {
-    fn assert_send_and_sync<T: Send + Sync>() {}
-    assert_send_and_sync::<Tally<u16, u16, 8, 8>>();
-    assert_send_and_sync::<Change<u16, String>>();
-    assert_send_and_sync::<Entry<u16, String>>();
-    assert_send_and_sync::<(Effect, runtally::Refusal, runtally::Violation)>();
-    assert_send_and_sync::<(DeviceHandle, UserHandle, UserRow<'static, u16>)>();
 }

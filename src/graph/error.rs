@@ -21,7 +21,7 @@ use crate::{Counts, DateTimeError, ParseRunStateError};
 ///     "failedDeviceCount at byte 21: expected an integer from 0 to 2147483647"
 /// );
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Error {
     /// The property whose value it is; `None` outside the properties of the resource.
@@ -43,7 +43,7 @@ pub struct Error {
 /// assert_eq!(error.reason, Reason::NotAnObject);
 /// assert_eq!(error.reason.to_string(), "expected an object");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Reason {
@@ -190,7 +190,7 @@ impl core::error::Error for Error {
 /// assert_eq!(error.to_string(), "the buffer is too short for the JSON");
 /// assert!(RunSummary::default().encode(&mut [0; RunSummary::MAX_JSON]).is_ok());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct BufferFull;
 

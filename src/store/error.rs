@@ -15,7 +15,7 @@ use crate::sentence::sentence;
 /// let error = store.insert(RolloutId::script(Uuid::nil())).unwrap_err();
 /// assert_eq!(error.to_string(), "no room for another roll-out of this kind: all 0 are taken");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct StoreFull {
     /// How many there is room for.
@@ -37,7 +37,7 @@ impl core::error::Error for StoreFull {}
 /// use runtally::store::StoreError;
 /// assert_eq!(StoreError::Unknown.to_string(), "no such roll-out");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum StoreError {

@@ -79,6 +79,7 @@ pub use rollout::{Names, Rollout};
 
 use rollout::{Slot, SlotMut, check_errors};
 
+use crate::exact::Exact;
 use crate::graph::{Text, Upn};
 use crate::{Change, Effect, Tally};
 
@@ -208,10 +209,12 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// use runtally::store::Store;
     /// assert_eq!(Store::<1, 1, 8, 8>::new().iter().count(), 0);
     /// ```
-    pub fn iter(&self) -> impl Iterator<Item = Rollout<'_, DEVICES, USERS>> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Rollout<'_, DEVICES, USERS>> {
         let configurations = self.configuration_ids.keys().copied().map(RolloutId::configuration);
         let scripts = self.script_ids.keys().copied().map(RolloutId::script);
-        configurations.chain(scripts).filter_map(|id| self.get(id))
+        let rows = configurations.chain(scripts).filter_map(|id| self.get(id));
+        let left = self.configuration_ids.len().saturating_add(self.script_ids.len());
+        Exact { rows, left }
     }
 
     /// Sets the version of a roll-out: an event whose `internalVersion` is lower is read as

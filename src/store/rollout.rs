@@ -223,16 +223,23 @@ impl<const DEVICES: usize, const USERS: usize> SlotMut<'_, DEVICES, USERS> {
             Change::UndeclareUser { user } => self.tally.find_user(user),
             _ => None,
         };
+        let was_declared = match &change.change {
+            Change::DeclareUser { user, .. } => self.tally.user(user).is_some_and(|it| it.declared),
+            _ => false,
+        };
         let kind = change.rollout.kind;
         let judge = |summary: &_| check_errors(kind, summary);
         let effect = self.tally.commit_with(&change.change, judge)?;
         *self.declared |= change.creates;
-        if let Some(names) =
-            undeclared.and_then(|row| self.names.get_mut(usize::from(row.number())))
-        {
+        let undeclared = undeclared.map(|row| usize::from(row.number()));
+        if let Some(names) = undeclared.and_then(|row| self.names.get_mut(row)) {
             *names = Names::NONE;
         }
         if let Change::DeclareUser { user, .. } = &change.change {
+            // Another user of this row may have gone beside the store.
+            if !was_declared && let Some(names) = self.names_mut(user) {
+                *names = Names::NONE;
+            }
             self.set_names(user, &change.names);
         }
         Ok(effect)

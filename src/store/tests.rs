@@ -122,3 +122,41 @@ fn only_the_names_of_a_declared_user_of_a_configuration_are_restored() {
         assert_eq!(*store.get(id).unwrap().names(&ada) == names, is_configuration);
     }
 }
+
+/// Whatever becomes of the row of one who was declared, beside the store or through it.
+#[test]
+fn nobody_is_shown_with_the_names_of_another() {
+    let id = RolloutId::configuration(Uuid::nil());
+    let ada: Upn = "ada".parse().unwrap();
+    let names = Names { email: None, name: Some("Ada".try_into().unwrap()) };
+    for beside in [false, true] {
+        let mut store: Store<1, 0, 4, 1> = Store::new();
+        store.insert(id).unwrap();
+        assert!(store.commit(&StoreChange::new(id, declaration("ada"))).unwrap().is_applied());
+        assert!(store.restore_names(id, &ada, &names));
+        let gone = Change::UndeclareUser { user: ada.clone() };
+        let effect = if beside {
+            store.tally_mut(id).unwrap().commit(&gone).unwrap()
+        } else {
+            store.commit(&StoreChange::new(id, gone)).unwrap()
+        };
+        assert!(effect.is_applied());
+        // The only row there is.
+        assert!(store.commit(&StoreChange::new(id, declaration("bob"))).unwrap().is_applied());
+        let bob: Upn = "bob".parse().unwrap();
+        assert_eq!(*store.get(id).unwrap().names(&bob), Names::NONE, "beside: {beside}");
+    }
+}
+
+#[test]
+fn roll_outs_are_as_many_as_said() {
+    let mut store: Store<2, 2, 4, 4> = Store::new();
+    for (known, id) in [1, 2].map(Uuid::from_u128).into_iter().enumerate() {
+        assert_eq!(store.iter().len(), known * 2);
+        store.insert(RolloutId::configuration(id)).unwrap();
+        store.insert(RolloutId::script(id)).unwrap();
+        let mut rollouts = store.iter();
+        assert_eq!((rollouts.len(), rollouts.by_ref().count()), (known * 2 + 2, known * 2 + 2));
+        assert_eq!(rollouts.len(), 0);
+    }
+}

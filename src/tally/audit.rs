@@ -19,7 +19,7 @@ use crate::{Counted, Counter, Counts, DateTime, OutOfRange, RunState};
 /// };
 /// assert_eq!(violation.to_string(), "failedDeviceCount is kept as 3 live, but 2 rows say so");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Violation {

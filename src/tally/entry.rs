@@ -6,6 +6,7 @@ use core::hash::Hash;
 use super::plan::{DevicePlan, Origin, Plan};
 use super::record::{DeviceRecord, Linked, RunFrom, Stamp, Tombstone, UserRecord};
 use super::{Carried, Change, Effect, Refusal, Tally};
+use crate::exact::Exact;
 use crate::table::RowId;
 use crate::{Counted, Counts, DateTime, Event, RunState, Summary};
 
@@ -194,8 +195,9 @@ where
     /// assert!(tally.tombstones().eq([Entry::Removed { device: &7, at }]));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
-    pub fn tombstones(&self) -> impl Iterator<Item = Entry<&D, &U>> + Clone {
-        self.freed().map(|(_, device, record)| self.entry_of(device, record))
+    pub fn tombstones(&self) -> impl ExactSizeIterator<Item = Entry<&D, &U>> + Clone {
+        let rows = self.freed().map(|(_, device, record)| self.entry_of(device, record));
+        Exact { rows, left: self.devices.len().saturating_sub(self.live).into() }
     }
 
     /// The tombstone of a device; `None` if it has none.

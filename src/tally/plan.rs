@@ -68,6 +68,15 @@ impl Plan {
     }
 }
 
+/// What something comes to that is not later than what is recorded.
+const fn not_later(order: Ordering) -> Option<Effect> {
+    match order {
+        Ordering::Less => Some(Effect::Stale),
+        Ordering::Equal => Some(Effect::Duplicate),
+        Ordering::Greater => None,
+    }
+}
+
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
     D: Clone + Eq + Hash,
@@ -89,12 +98,9 @@ where
         let record = row.and_then(|row| self.devices.get(row)).map(|(_, record)| record);
         if let Some(record) = record {
             let order = stamp.cmp(&record.recorded());
-            match order.then_with(|| event.user.as_ref().cmp(&self.user_of(record))) {
-                Ordering::Less => plan.effect = Effect::Stale,
-                Ordering::Equal => plan.effect = Effect::Duplicate,
-                Ordering::Greater => {}
-            }
-            if !plan.effect.is_applied() {
+            let order = order.then_with(|| event.user.as_ref().cmp(&self.user_of(record)));
+            if let Some(effect) = not_later(order) {
+                plan.effect = effect;
                 return Ok(());
             }
             self.plan_leaving(plan, record, origin);
@@ -150,12 +156,8 @@ where
         plan.row = row;
         if let Some((_, record)) = row.and_then(|row| self.devices.get(row)) {
             // Above every state of its instant; of two removals, both in UTC, neither is later.
-            match tombstone.recorded().cmp(&record.recorded()) {
-                Ordering::Less => plan.effect = Effect::Stale,
-                Ordering::Equal => plan.effect = Effect::Duplicate,
-                Ordering::Greater => {}
-            }
-            if !plan.effect.is_applied() {
+            if let Some(effect) = not_later(tombstone.recorded().cmp(&record.recorded())) {
+                plan.effect = effect;
                 return Ok(());
             }
             self.plan_leaving(plan, record, origin);

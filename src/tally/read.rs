@@ -4,6 +4,7 @@ use core::hash::Hash;
 
 use super::Tally;
 use super::record::{DeviceRecord, Stamp, UserRecord};
+use crate::exact::Exact;
 use crate::table::RowId;
 use crate::{Counts, DateTime, Event, RunState};
 
@@ -23,7 +24,7 @@ use crate::{Counts, DateTime, Event, RunState};
 /// assert_eq!(ada.last_update, Some(at));
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UserRow<'a, U> {
     /// Who it is.
@@ -158,29 +159,6 @@ impl DeviceHandle {
     }
 }
 
-/// An iterator that knows its length.
-#[derive(Clone)]
-struct Counted<I> {
-    rows: I,
-    left: usize,
-}
-
-impl<I: Iterator> Iterator for Counted<I> {
-    type Item = I::Item;
-
-    fn next(&mut self) -> Option<I::Item> {
-        let next = self.rows.next()?;
-        self.left = self.left.saturating_sub(1);
-        Some(next)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<I: Iterator> ExactSizeIterator for Counted<I> {}
-
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
     D: Clone + Eq + Hash,
@@ -232,7 +210,7 @@ where
     /// ```
     pub fn devices(&self) -> impl ExactSizeIterator<Item = Event<&D, &U>> + Clone {
         let rows = self.devices_from(0).map(|(_, recorded)| recorded);
-        Counted { rows, left: self.device_count() }
+        Exact { rows, left: self.device_count() }
     }
 
     /// Like [`devices`](Self::devices), from the row with this number on, with each row's number:
@@ -339,7 +317,7 @@ where
     /// ```
     pub fn users(&self) -> impl ExactSizeIterator<Item = UserRow<'_, U>> + Clone {
         let rows = self.users_from(0).map(|(_, user)| user);
-        Counted { rows, left: self.user_count() }
+        Exact { rows, left: self.user_count() }
     }
 
     /// Like [`users`](Self::users), from the row with this number on, with each row's number.
@@ -386,7 +364,7 @@ where
     pub fn user_devices(&self, user: &U) -> impl ExactSizeIterator<Item = Event<&D, &U>> + Clone {
         let user = self.users.find(user).and_then(|row| self.users.get(row)).map(|(_, user)| user);
         let rows = self.chain(user.and_then(|user| user.first));
-        Counted {
+        Exact {
             rows: rows.map(|(_, device, record)| self.view(device, record)),
             left: user.map_or(0, |user| user.devices() as usize),
         }

@@ -21,7 +21,7 @@ use crate::{Counted, Counter, Counts, DateTime, Overflow};
 /// assert_eq!(refusal.to_string(), "no room for another device: all 1 rows are taken; retire or remove one");
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Refusal {

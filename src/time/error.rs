@@ -19,7 +19,7 @@ use crate::sentence::sentence;
 /// let error = "2016-12-31 23:57:28Z".parse::<DateTime>().unwrap_err();
 /// assert_eq!(error.to_string(), "expected `T` at byte 10 of the date-time");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DateTimeError(pub(super) Problem);
 
@@ -64,7 +64,7 @@ impl fmt::Display for DateTimeError {
 
 impl core::error::Error for DateTimeError {}
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) enum Problem {
     Text { at: u8, expected: Expected },
@@ -73,7 +73,7 @@ pub(super) enum Problem {
     Year,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) enum Expected {
     Number(Number),
@@ -100,7 +100,7 @@ impl fmt::Display for Expected {
 }
 
 /// The numbers of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) enum Number {
     Year,
