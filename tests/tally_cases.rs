@@ -845,7 +845,7 @@ fn overdue_is_told_to_the_tick() {
     assert_eq!(states(summary.devices), [1, 1, 1], "a retired device has no row to be overdue");
     assert_eq!(states(summary.users), [0, 1, 0]);
     assert_eq!(summary.last_run, tally.summary().last_run);
-    // A late success heals itself.
+    // A success that comes late is a success all the same.
     tally.apply(&event(1, Some(1), RunState::Success, 6)).expect("room");
     assert_eq!(tally.overdue(DateTime::MAX, Duration::ZERO), 0);
 }

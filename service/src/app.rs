@@ -433,7 +433,7 @@ impl Options {
             origin: origin.as_ref().map_or("", Origin::as_str),
             clock: Some(Clock { now: now(), earliest: self.earliest, ahead: self.ahead }),
         };
-        let Ok(query) = pages.unmark(head.uri.query().unwrap_or_default()) else {
+        let Ok(query) = pages.without_epoch(head.uri.query().unwrap_or_default()) else {
             let message = "this link is from before the service was restarted: \
                            read the list from its beginning";
             return (refuse(StatusCode::BAD_REQUEST, "badRequest", message), None);
@@ -449,7 +449,7 @@ impl Options {
         };
         BUFFER.with_borrow_mut(|buffer| {
             let (answer, plan) = store.answer(&request, &settings, buffer);
-            (response(&answer, pages.mark(answer.body).into_owned()), plan)
+            (response(&answer, pages.with_epoch(answer.body).into_owned()), plan)
         })
     }
 

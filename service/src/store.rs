@@ -131,8 +131,8 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         let known = both.into_iter().filter(|id| Self::set_version(self, *id, version));
         let known: Vec<_> = known.collect();
         let row = |id| {
-            let is_declared = self.get(id).is_some_and(|it| it.is_declared());
-            (id, RolloutRow { is_declared, version })
+            let is_created = self.get(id).is_some_and(|it| it.is_created());
+            (id, RolloutRow { is_created, version })
         };
         known.into_iter().map(row).collect()
     }
@@ -194,7 +194,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         match written {
             Written::Rollout(row) => {
                 Self::insert(self, rollout).map_err(|error| error.to_string())?;
-                self.restore_declared(rollout, row.is_declared);
+                self.restore_created(rollout, row.is_created);
                 Self::set_version(self, rollout, row.version);
             }
             Written::Entry(entry) => {
@@ -227,7 +227,7 @@ pub(crate) fn plan<
     let mut written = Vec::new();
     if creates {
         let version = known.as_ref().map_or(0, Rollout::version);
-        written.push(Written::Rollout(RolloutRow { is_declared: true, version }));
+        written.push(Written::Rollout(RolloutRow { is_created: true, version }));
     }
     let Some(known) = known else {
         // The first roll-out of its id has no rows, so its totals are those that are declared.

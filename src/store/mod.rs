@@ -30,7 +30,7 @@
 //! [`Tally::entries_after`] gives, [`creates`](StoreChange::creates) and
 //! [`names`](StoreChange::names); and each [version](Store::set_version) that is set. To restore a
 //! store, insert the roll-outs, [restore](Tally::restore) their entries in the order they were
-//! written, and then [what was created](Store::restore_declared), the
+//! written, and then [what was created](Store::restore_created), the
 //! [names](Store::restore_names) and the versions.
 //!
 //! ```
@@ -169,12 +169,12 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     pub fn get(&self, id: RolloutId) -> Option<Rollout<'_, DEVICES, USERS>> {
         match id.kind {
             Kind::Configuration => {
-                let place = *self.configuration_ids.get(&id.id)?;
-                Some(self.configurations.get(place)?.view(id))
+                let index = *self.configuration_ids.get(&id.id)?;
+                Some(self.configurations.get(index)?.view(id))
             }
             Kind::Script => {
-                let place = *self.script_ids.get(&id.id)?;
-                Some(self.scripts.get(place)?.view(id))
+                let index = *self.script_ids.get(&id.id)?;
+                Some(self.scripts.get(index)?.view(id))
             }
         }
     }
@@ -360,12 +360,12 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
     /// let id = RolloutId::configuration(uuid::Uuid::nil());
     /// store.insert(id)?;
-    /// store.restore_declared(id, true);
-    /// assert_eq!(store.get(id).map(|it| it.is_declared()), Some(true));
+    /// store.restore_created(id, true);
+    /// assert_eq!(store.get(id).map(|it| it.is_created()), Some(true));
     /// # Ok::<(), runtally::store::StoreFull>(())
     /// ```
-    pub fn restore_declared(&mut self, id: RolloutId, declared: bool) -> bool {
-        self.slot_mut(id).map(|slot| *slot.declared = declared).is_some()
+    pub fn restore_created(&mut self, id: RolloutId, is_created: bool) -> bool {
+        self.slot_mut(id).map(|slot| *slot.is_created = is_created).is_some()
     }
 
     /// Restores the names of a declared user of a configuration. False if there is no such
@@ -400,12 +400,12 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     fn slot_mut(&mut self, id: RolloutId) -> Option<SlotMut<'_, DEVICES, USERS>> {
         match id.kind {
             Kind::Configuration => {
-                let place = *self.configuration_ids.get(&id.id)?;
-                Some(self.configurations.get_mut(place)?.view_mut())
+                let index = *self.configuration_ids.get(&id.id)?;
+                Some(self.configurations.get_mut(index)?.view_mut())
             }
             Kind::Script => {
-                let place = *self.script_ids.get(&id.id)?;
-                Some(self.scripts.get_mut(place)?.view_mut())
+                let index = *self.script_ids.get(&id.id)?;
+                Some(self.scripts.get_mut(index)?.view_mut())
             }
         }
     }
@@ -428,7 +428,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     }
 }
 
-/// Gives an id that is new the next place. True if it is new.
+/// Gives an id that is new the next slot. True if it is new.
 fn insert<const N: usize>(
     ids: &mut LinearMap<Uuid, usize, N>,
     id: Uuid,

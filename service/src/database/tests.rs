@@ -19,14 +19,14 @@ const CONFIGURATION: RolloutId = RolloutId::configuration(Uuid::from_u128(1));
 const SCRIPT: RolloutId = RolloutId::script(Uuid::from_u128(2));
 
 /// A path for a database, gone when the test ends.
-struct Place(PathBuf);
+struct Scratch(PathBuf);
 
-impl Place {
+impl Scratch {
     fn new(name: &str) -> Self {
         let name = format!("runtally-{}-{name}.sqlite", std::process::id());
-        let place = Self(std::env::temp_dir().join(name));
-        place.remove();
-        place
+        let scratch = Self(std::env::temp_dir().join(name));
+        scratch.remove();
+        scratch
     }
 
     fn remove(&self) {
@@ -51,7 +51,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Scratch {
     fn drop(&mut self) {
         self.remove();
     }
@@ -88,7 +88,7 @@ fn image(store: &Small) -> String {
             "{:?} {} {} {:?}\n{}\n{}\n{totals:?}",
             rollout.id(),
             rollout.version(),
-            rollout.is_declared(),
+            rollout.is_created(),
             tally.summary(),
             rows.join("\n"),
             tombstones.join("\n"),
@@ -191,11 +191,11 @@ fn ask(store: &Small, rng: &mut fastrand::Rng, tick: u32) -> Option<Plan> {
 
 #[test]
 fn whatever_was_asked_is_there_after_a_restart() {
-    let place = Place::new("random");
+    let scratch = Scratch::new("random");
     for seed in 0..20 {
-        place.remove();
+        scratch.remove();
         let mut rng = fastrand::Rng::with_seed(seed);
-        let (mut database, mut store) = place.open();
+        let (mut database, mut store) = scratch.open();
         let mut changes = 0;
         for tick in 60..360 {
             // Some share a transaction, as far as they may.
@@ -215,7 +215,7 @@ fn whatever_was_asked_is_there_after_a_restart() {
             if rng.u8(..30) == 0 {
                 let before = image(&store);
                 drop(database);
-                let (again, restored) = place.open();
+                let (again, restored) = scratch.open();
                 let after = image(&restored);
                 let other = before.lines().zip(after.lines()).find(|(one, other)| one != other);
                 assert_eq!(other, None, "seed {seed}, tick {tick}");
@@ -232,8 +232,8 @@ fn whatever_was_asked_is_there_after_a_restart() {
 
 #[test]
 fn tombstones_beyond_what_the_store_remembers_are_forgotten() {
-    let place = Place::new("tombstones");
-    let (mut database, mut store) = place.open();
+    let scratch = Scratch::new("tombstones");
+    let (mut database, mut store) = scratch.open();
     let at = "2026-11-21T09:30:00Z".parse().expect("a date-time");
     for n in 0..100 {
         let remove = Change::Remove { device: Uuid::from_u128(n), at };
@@ -249,13 +249,13 @@ fn tombstones_beyond_what_the_store_remembers_are_forgotten() {
     }
     let before = image(&store);
     drop(database);
-    assert_eq!(image(&place.open().1), before);
+    assert_eq!(image(&scratch.open().1), before);
 }
 
 #[test]
 fn a_last_run_outlives_the_device_that_ran() {
-    let place = Place::new("last-run");
-    let (mut database, mut store) = place.open();
+    let scratch = Scratch::new("last-run");
+    let (mut database, mut store) = scratch.open();
     let device = Uuid::from_u128(7);
     let at = |text: &str| text.parse().expect("a date-time");
     let event =
@@ -268,7 +268,7 @@ fn a_last_run_outlives_the_device_that_ran() {
         Rollouts::commit(&mut store, &plan).expect("it was checked");
     }
     drop(database);
-    let (_, restored) = place.open();
+    let (_, restored) = scratch.open();
     let rollout = restored.get(CONFIGURATION).expect("it is known");
     assert_eq!(rollout.tally().summary().last_run, Some(at("2026-11-21T08:00:00Z")));
     assert_eq!(image(&restored), image(&store));
