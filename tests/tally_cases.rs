@@ -859,12 +859,15 @@ fn a_gate_is_plain_arithmetic() {
     };
     assert_eq!(gate.verdict(&summary(0, 0)), Verdict::TooFew);
     assert_eq!(gate.verdict(&summary(0, 1)), Verdict::Below);
+    assert_eq!(gate.verdict(&summary(1, 65_533)), Verdict::Reached);
+    let gate = Gate { per_10_000: 1, ..gate };
     assert_eq!(gate.verdict(&summary(1, 9_999)), Verdict::Reached);
     assert_eq!(gate.verdict(&summary(1, 10_000)), Verdict::Below);
     // At least one must have executed it, whatever is asked for.
     let none = Gate { minimum: 0, per_10_000: 0, ..gate };
     assert_eq!(none.verdict(&summary(0, 0)), Verdict::TooFew);
-    assert_eq!(none.verdict(&summary(0, 1)), Verdict::Reached);
+    assert_eq!(none.verdict(&summary(0, 1)), Verdict::Below, "nothing has failed");
+    assert_eq!(none.verdict(&summary(1, 1)), Verdict::Reached);
     // Nothing is too large.
     let most =
         Summary { devices: Counts::try_from([Counts::MAX; 6]).expect("in range"), ..Summary::ZERO };

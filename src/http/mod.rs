@@ -9,7 +9,7 @@
 //! ```
 //! use runtally::http::{Request, Settings};
 //! use runtally::store::{RolloutId, Store};
-//! use uuid::uuid;
+//! use runtally::uuid::uuid;
 //!
 //! // One configuration and one script, each with room for 64 devices and 16 users.
 //! let mut store: Store<1, 1, 64, 16> = Store::new();
@@ -60,7 +60,7 @@
 //! | `PATCH {H}/runSummary` | 200 | declares the totals given; the others stay |
 //! | `GET {H}/runSummary`, `GET {S}/runSummary` | 200 | `{"value": summary}`; the summary alone with [`Settings::bare`] |
 //! | `POST {S}/runSummary/$ref` | 204 | declares a script's totals |
-//! | `POST {H}/deviceRunStates`, `POST {S}/deviceRunStates` | 201 | applies one event; the answer to a duplicate or stale one is what is recorded, or 409 if the device was removed. A script's known device keeps its user |
+//! | `POST {H}/deviceRunStates`, `POST {S}/deviceRunStates` | 201 | applies one event and gives it back as it came; a duplicate or stale one is answered with what is recorded, or 409 if the device was removed. A script's known device keeps its user |
 //! | `POST {S}/userRunStates/{id}/deviceRunStates` | 201 | applies one event for that user |
 //! | `POST {H}/userRunStates`, `POST {S}/userRunStates` | 201 | declares a user's counts; 409 if the user was declared |
 //! | `PATCH {H}/userRunStates/{id}` | 200 | declares the counts given |

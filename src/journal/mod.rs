@@ -3,7 +3,8 @@
 //!
 //! A [`Journal`] holds a tally by its mutable borrow. It writes what each change leaves before the
 //! tally makes it, and restores the tally at the next start. It runs on any flash that implements
-//! the traits of `embedded-storage-async`, on any executor or on none:
+//! the traits of `embedded-storage-async`, on any executor or on none. Here that is the `block_on` of
+//! `embassy-futures`, and `Flash` is flash in RAM (`examples/flash` of the package):
 //!
 //! ```
 //! use embassy_futures::block_on;
@@ -53,7 +54,8 @@
 //!   the log cannot be told from one whose write was cut.
 //! - Everything the tally holds is restored: rows, tombstones, carried counts, the last run and
 //!   run-from. Counts are computed anew from the rows, so [`Tally::audit`] holds whatever the flash
-//!   held. Not restored are the numbers of rows, the order in which tombstones were made, and which
+//!   held. On fewer than [`PAGES`](Journal::PAGES) pages, the oldest tombstones make room for what does
+//!   not fit beside them. Not restored are the numbers of rows, the order in which tombstones were made, and which
 //!   of several spellings a user's key has.
 //!
 //! Only the journal can change the tally that it borrows. To change it otherwise, end the borrow; then
@@ -267,7 +269,7 @@ where
     ///
     /// - [`Error::NotEmpty`]: the tally is not empty.
     /// - [`Error::Range`]: the range is not of 2 to 65 535 whole pages of the flash.
-    /// - [`Error::Foreign`]: there is something else, of more than one page.
+    /// - [`Error::Foreign`]: more than one page holds other data.
     /// - [`Error::Version`], [`Error::Pages`], [`Error::Keys`]: the journal there was written by
     ///   another version of this crate, with another number of pages, or with other keys.
     /// - [`Error::Refused`]: more is stored than the tally has room for; or a row that damage left
@@ -338,9 +340,10 @@ where
     /// The tally is as it was.
     ///
     /// - [`Error::Refused`]: as [`Tally::commit`] refuses it; nothing was written.
-    /// - [`Error::Full`]: the rows would take more flash than leaves room for changes; nothing was
-    ///   written.
-    /// - [`Error::Flash`]: the flash failed.
+    /// - [`Error::Full`]: the rows would take more flash than leaves room for changes, even if every
+    ///   tombstone was forgotten; nothing was written.
+    /// - [`Error::Flash`]: the flash failed. On fewer than [`PAGES`](Self::PAGES) pages, tombstones
+    ///   may have been forgotten by then to make room; so they may if the future is dropped.
     ///
     /// ```
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }

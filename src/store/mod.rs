@@ -7,7 +7,7 @@
 //! ```
 //! use runtally::store::{RolloutId, Store, StoreChange};
 //! use runtally::{Change, Effect, Event, RunState};
-//! use uuid::Uuid;
+//! use runtally::uuid::Uuid;
 //!
 //! // One configuration and one script, each with room for 64 devices and 16 users.
 //! let mut store: Store<1, 1, 64, 16> = Store::new();
@@ -36,7 +36,7 @@
 //! ```
 //! use runtally::store::{RolloutId, Store, StoreChange};
 //! use runtally::{Change, Entry, Event, RunState};
-//! use uuid::Uuid;
+//! use runtally::uuid::Uuid;
 //!
 //! let mut store: Store<1, 0, 64, 16> = Store::new();
 //! let id = RolloutId::configuration(Uuid::from_u128(1));
@@ -134,7 +134,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     ///
     /// ```
     /// use runtally::store::{RolloutId, Store, StoreFull};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
     /// assert!(store.insert(RolloutId::configuration(Uuid::nil()))?);
@@ -162,7 +162,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     ///
     /// ```
     /// use runtally::store::{RolloutId, Store};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     /// assert!(Store::<1, 1, 8, 8>::new().get(RolloutId::script(Uuid::nil())).is_none());
     /// ```
     #[must_use]
@@ -188,7 +188,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// use runtally::{Event, RunState};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let mut store: Store<0, 1, 8, 8> = Store::new();
     /// let script = RolloutId::script(Uuid::nil());
@@ -225,7 +225,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     ///
     /// ```
     /// use runtally::store::{RolloutId, Store};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
     /// let id = RolloutId::configuration(Uuid::nil());
@@ -262,7 +262,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     ///
     /// ```
     /// use runtally::store::{RolloutId, Store};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
     /// store.insert(RolloutId::configuration(Uuid::nil()))?;
@@ -286,7 +286,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// ```
     /// use runtally::store::{RolloutId, Store, StoreChange, StoreError};
     /// use runtally::Change;
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let store: Store<1, 0, 8, 8> = Store::new();
     /// let retire = Change::Retire { device: Uuid::max() };
@@ -331,7 +331,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// ```
     /// use runtally::store::{RolloutId, Store, StoreChange};
     /// use runtally::{Change, Effect};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
     /// let id = RolloutId::configuration(Uuid::nil());
@@ -358,7 +358,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// let id = RolloutId::configuration(uuid::Uuid::nil());
+    /// let id = RolloutId::configuration(runtally::uuid::Uuid::nil());
     /// store.insert(id)?;
     /// store.restore_created(id, true);
     /// assert_eq!(store.get(id).map(|it| it.is_created()), Some(true));
@@ -377,7 +377,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// use runtally::{Entry, Kept};
     ///
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// let id = RolloutId::configuration(uuid::Uuid::nil());
+    /// let id = RolloutId::configuration(runtally::uuid::Uuid::nil());
     /// store.insert(id)?;
     /// let ada: Upn = "ada@example.com".parse()?;
     /// let kept = Kept { declared: true, ..Kept::default() };

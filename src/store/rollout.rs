@@ -15,7 +15,7 @@ use crate::{
 ///
 /// ```
 /// use runtally::store::{RolloutId, Store};
-/// use uuid::Uuid;
+/// use runtally::uuid::Uuid;
 ///
 /// let mut store: Store<0, 1, 8, 8> = Store::new();
 /// let id = RolloutId::script(Uuid::nil());
@@ -64,7 +64,7 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// let id = RolloutId::configuration(uuid::Uuid::nil());
+    /// let id = RolloutId::configuration(runtally::uuid::Uuid::nil());
     /// store.insert(id)?;
     /// assert_eq!(store.get(id).map(|it| it.id()), Some(id));
     /// # Ok::<(), runtally::store::StoreFull>(())
@@ -79,7 +79,7 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// store.insert(RolloutId::configuration(uuid::Uuid::nil()))?;
+    /// store.insert(RolloutId::configuration(runtally::uuid::Uuid::nil()))?;
     /// assert!(store.iter().all(|rollout| rollout.tally().audit().is_ok()));
     /// # Ok::<(), runtally::store::StoreFull>(())
     /// ```
@@ -93,7 +93,7 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// store.insert(RolloutId::configuration(uuid::Uuid::nil()))?;
+    /// store.insert(RolloutId::configuration(runtally::uuid::Uuid::nil()))?;
     /// assert!(store.iter().all(|rollout| rollout.version() == 0));
     /// # Ok::<(), runtally::store::StoreFull>(())
     /// ```
@@ -107,7 +107,7 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// store.insert(RolloutId::configuration(uuid::Uuid::nil()))?;
+    /// store.insert(RolloutId::configuration(runtally::uuid::Uuid::nil()))?;
     /// assert!(store.iter().all(|rollout| !rollout.is_created()));
     /// # Ok::<(), runtally::store::StoreFull>(())
     /// ```
@@ -121,7 +121,7 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
     /// ```
     /// use runtally::store::{Names, RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// store.insert(RolloutId::configuration(uuid::Uuid::nil()))?;
+    /// store.insert(RolloutId::configuration(runtally::uuid::Uuid::nil()))?;
     /// let ada = "ada@example.com".parse()?;
     /// assert!(store.iter().all(|rollout| *rollout.names(&ada) == Names::NONE));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
