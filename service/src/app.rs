@@ -432,6 +432,7 @@ impl Options {
             bare: self.bare,
             origin: origin.as_ref().map_or("", Origin::as_str),
             clock: Some(Clock { now: now(), earliest: self.earliest, ahead: self.ahead }),
+            ..Settings::default()
         };
         let Ok(query) = pages.without_epoch(head.uri.query().unwrap_or_default()) else {
             let message = "this link is from before the service was restarted: \

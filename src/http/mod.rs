@@ -119,7 +119,7 @@ mod write;
 
 use core::fmt;
 
-pub use settings::{Access, Clock, Settings};
+pub use settings::{Access, Clock, Settings, UserById};
 
 use crate::store::StoreChange;
 
