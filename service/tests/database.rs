@@ -591,6 +591,44 @@ fn a_file_that_was_removed_or_replaced_is_noticed() {
 }
 
 #[test]
+fn a_path_is_a_path_whatever_it_says_and_wherever_it_leads() {
+    let place = Place::new("led-to");
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("paths");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir(&directory).expect("it is new");
+    for name in [":memory:", "file:counts?mode=memory", "link.sqlite"] {
+        if name == "link.sqlite" {
+            std::os::unix::fs::symlink(&place.0, directory.join(name)).expect("it is new");
+            fs::write(&place.0, "").expect("it can be written");
+            fs::set_permissions(&place.0, fs::Permissions::from_mode(0o600)).expect("its owner");
+        }
+        let there = Place(name.into());
+        let start = || {
+            let mut command = command(&there, &["--configuration", CONFIGURATION]);
+            command.current_dir(&directory);
+            Service::spawn(command)
+        };
+        let service = start();
+        assert_eq!(post(&service, 1, 1).status, 201, "{name}");
+        service.stop("-KILL");
+        let service = start();
+        let count = service.ask(
+            "GET",
+            &format!("{}/deviceRunStates/$count", configuration()),
+            &Value::Null,
+        );
+        assert_eq!(count.body, "1", "{name}");
+        if name == "link.sqlite" {
+            fs::remove_file(format!("{}-wal", place.0.display())).expect("it is there");
+            let refused = post(&service, 2, 1);
+            assert_eq!(refused.status, 507, "{}", refused.body);
+        }
+        service.stop("-TERM");
+    }
+    fs::remove_dir_all(&directory).expect("it is there");
+}
+
+#[test]
 fn what_was_removed_or_retired_is_remembered() {
     let place = Place::new("tombstones");
     let service = Service::start(&place, &["--configuration", CONFIGURATION]);
@@ -823,7 +861,7 @@ fn a_user_is_found_by_id_while_there_is_a_row_and_after_a_restart() {
             7 => ("DELETE", format!("/deviceRunStates/{device}"), Value::Null),
             8 => (
                 "POST",
-                format!("/rollouts/configuration/{CONFIGURATION}/devices/{device}/retire"),
+                format!("/rollouts/hardwareConfiguration/{CONFIGURATION}/devices/{device}/retire"),
                 Value::Null,
             ),
             9 => (
