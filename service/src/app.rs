@@ -200,9 +200,9 @@ fn finish(router: Router<Arc<App>>, app: &Arc<App>) -> Router {
 async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let mut response = match admit(&request) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal,
+    let mut response = match inadmissible(&request) {
+        None => next.run(request).await,
+        Some(refusal) => refusal,
     };
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -214,17 +214,17 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     response
 }
 
-/// What no request may leave open.
-fn admit(request: &Request) -> Result<(), Response> {
+/// The answer to a request that may mean more than one thing.
+fn inadmissible(request: &Request) -> Option<Response> {
     let bad = |message| refuse(StatusCode::BAD_REQUEST, "badRequest", message);
     // Source: RFC 9112, section 3.2. HTTP/1.0 knows no Host.
     let needs_host =
         request.version() != Version::HTTP_10 || request.headers().contains_key("host");
     if needs_host && Origin::of(request.headers(), request.uri()).is_err() {
-        return Err(bad("send one Host header, with the name of a host"));
+        return Some(bad("send one Host header, with the name of a host"));
     }
     if request.headers().get_all(AUTHORIZATION).iter().nth(1).is_some() {
-        return Err(bad("send one Authorization header"));
+        return Some(bad("send one Authorization header"));
     }
     // Where a proxy reads such a body in another way, what follows it would be another request.
     // Source: RFC 9112, section 6.1.
@@ -234,9 +234,9 @@ fn admit(request: &Request) -> Result<(), Response> {
         let message = "send the body with no Transfer-Encoding but chunked";
         let close = (CONNECTION, HeaderValue::from_static("close"));
         let refusal = refuse(StatusCode::NOT_IMPLEMENTED, "notImplemented", message);
-        return Err(([close], refusal).into_response());
+        return Some(([close], refusal).into_response());
     }
-    Ok(())
+    None
 }
 
 async fn page(State(app): State<Arc<App>>) -> Response {

@@ -73,15 +73,12 @@ fn decoded(name: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(rest.len());
     while let [first, after @ ..] = rest {
         let byte = (*first == b'%').then(|| str::from_utf8(after.get(..2)?).ok()).flatten();
-        match byte.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                decoded.push(*first);
-                rest = after;
-            }
+        if let Some(byte) = byte.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            decoded.push(byte);
+            rest = &after[2..];
+        } else {
+            decoded.push(*first);
+            rest = after;
         }
     }
     decoded

@@ -42,16 +42,15 @@ pub struct Settings<'a> {
     pub origin: &'a str,
     /// The receiver's clock. Without one, the date-times of events are taken as they are.
     pub clock: Option<Clock>,
-    /// An index of the users by the ids of their states. Without one, a path that names a user takes
-    /// a SHA-1 of every user of the roll-out.
+    /// An index of the users by the ids of their states. Without one, a path that names a user costs
+    /// up to one SHA-1 for each user of the roll-out; with one, one.
     pub user_by_id: Option<UserById<'a>>,
 }
 
-/// Where the user of a roll-out is whose state has this [id](crate::graph::user_state_id).
+/// Finds the user of a roll-out whose state has this [id](crate::graph::user_state_id).
 ///
-/// `None` means that the roll-out has no such user, and is a 404. A row is a hint: one SHA-1 checks
-/// that it is this user's, and if it is not, that is a 404 as well. So the index may have rows of
-/// users who are gone, but it must not lack any who is there.
+/// `None` is a 404. A row is checked with one SHA-1; if it is not that user's, that is a 404 too. So
+/// the index may keep rows of users who are gone, but must know every user who has a row.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -69,7 +68,7 @@ pub struct Settings<'a> {
 /// let change = Change::DeclareUser { user: ada.clone(), devices: Counts::ZERO, last_update: None };
 /// assert!(store.commit(&StoreChange::new(rollout, change))?.is_applied());
 ///
-/// // After each change: the users it may have added or taken away.
+/// // Kept after each change: here Ada was added.
 /// let id = user_state_id(&rollout.id, &ada);
 /// let row = store.get(rollout).and_then(|it| it.tally().find_user(&ada)).expect("declared");
 /// let index = HashMap::from([((rollout, id), row)]);
