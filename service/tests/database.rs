@@ -891,22 +891,18 @@ fn a_user_is_found_by_id_while_there_is_a_row_and_after_a_restart() {
         for id in &ids {
             let path = format!("{rollout}/userRunStates/{id}");
             let answer = service.ask("GET", &path, &Value::Null);
-            match rows.iter().find(|row| row["id"] == id.to_string()) {
-                Some(row) => {
-                    found += 1;
-                    let mut one = answer.json();
-                    one.as_object_mut().expect("an object").remove("@odata.context");
-                    assert_eq!((answer.status, &one), (200, row));
-                    let devices = service.rows(&format!("{path}/deviceRunStates")).len();
-                    let count =
-                        service.ask("GET", &format!("{path}/deviceRunStates/$count"), &Value::Null);
-                    assert_eq!(count.body, devices.to_string());
-                }
-                None => {
-                    missed += 1;
-                    assert_eq!(answer.status, 404, "{}", answer.body);
-                }
-            }
+            let Some(row) = rows.iter().find(|row| row["id"] == id.to_string()) else {
+                missed += 1;
+                assert_eq!(answer.status, 404, "{}", answer.body);
+                continue;
+            };
+            found += 1;
+            let mut one = answer.json();
+            one.as_object_mut().expect("an object").remove("@odata.context");
+            assert_eq!((answer.status, &one), (200, row));
+            let devices = format!("{path}/deviceRunStates");
+            let count = service.ask("GET", &format!("{devices}/$count"), &Value::Null);
+            assert_eq!(count.body, service.rows(&devices).len().to_string());
         }
     }
     assert!(found > 40 && missed > 40, "{found} found, {missed} missed");
