@@ -50,9 +50,8 @@ impl Pages {
     /// [`Stale`] if it has the token of a link of another process.
     pub(crate) fn without_epoch<'q>(&self, query: &'q str) -> Result<Cow<'q, str>, Stale> {
         let is_token = |pair: &str| {
-            let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-            let name = name.strip_prefix("%24").or(name.strip_prefix('$')).unwrap_or(name);
-            name.eq_ignore_ascii_case("skiptoken")
+            let name = decoded(pair.split_once('=').map_or(pair, |(name, _)| name));
+            name.strip_prefix(b"$").unwrap_or(&name).eq_ignore_ascii_case(b"skiptoken")
         };
         if !query.split('&').any(is_token) {
             return Ok(Cow::Borrowed(query));
@@ -68,6 +67,23 @@ impl Pages {
     }
 }
 
+/// What a name says, however much of it is percent-encoded.
+fn decoded(name: &str) -> Vec<u8> {
+    let mut rest = name.as_bytes();
+    let mut decoded = Vec::with_capacity(rest.len());
+    while let [first, after @ ..] = rest {
+        let byte = (*first == b'%').then(|| str::from_utf8(after.get(..2)?).ok()).flatten();
+        if let Some(byte) = byte.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            decoded.push(byte);
+            rest = &after[2..];
+        } else {
+            decoded.push(*first);
+            rest = after;
+        }
+    }
+    decoded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,14 +95,24 @@ mod tests {
             br#"{"value":[{"a":"$skiptoken=3"}],"@odata.nextLink":"/x?$top=2&$skiptoken=7"}"#;
         let link = own.with_epoch(body);
         assert!(link.ends_with(br#"/x?$top=2&$skiptoken=7.1"}"#));
-        for query in ["$top=2&$skiptoken=7.1", "$top=2&%24skiptoken=7.1", "SkipToken=7.1"] {
+        for query in [
+            "$top=2&$skiptoken=7.1",
+            "$top=2&%24skiptoken=7.1",
+            "SkipToken=7.1",
+            "%24%73kip%54oken=7.1",
+        ] {
             assert_eq!(
                 own.without_epoch(query).expect("its own"),
                 query.strip_suffix(".1").expect("it")
             );
             assert_eq!(other.without_epoch(query), Err(Stale));
         }
-        assert_eq!(own.without_epoch("$skiptoken=7"), Err(Stale));
+        for query in ["$skiptoken=7", "$skip%74oken=7", "%24%53KIPTOKEN=7", "skiptoken"] {
+            assert_eq!(own.without_epoch(query), Err(Stale), "{query}");
+        }
+        for query in ["%", "%2", "%24skiptokens=7", "%24%2473kiptoken=7", "%é=7", "$skip=7"] {
+            assert_eq!(own.without_epoch(query), Ok(Cow::Borrowed(query)));
+        }
         assert_eq!(
             own.without_epoch("$top=2&a=$skiptoken"),
             Ok(Cow::Borrowed("$top=2&a=$skiptoken"))

@@ -79,6 +79,9 @@
 //! and then has an `@odata.nextLink`. Other query options of OData (`$filter`, `$orderby`,
 //! `$expand`, `$search`) are refused by name.
 //!
+//! To find the user whom a path names, the id of every user of the roll-out is derived until it is
+//! found. Where there are many users, give [`Settings::user_by_id`].
+//!
 //! Errors have Graph's shape, `{"error":{"code":…,"message":…,"innerError":{"status":…}}}`:
 //!
 //! | status | when |
@@ -119,7 +122,7 @@ mod write;
 
 use core::fmt;
 
-pub use settings::{Access, Clock, Settings};
+pub use settings::{Access, Clock, Settings, UserById};
 
 use crate::store::StoreChange;
 
