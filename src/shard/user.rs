@@ -755,6 +755,22 @@ where
         reader.take::<Self>(bytes, |entry| Ok(self.restore(entry, &is_own)?))
     }
 
+    /// The bytes it takes: of the value itself, and of its rows on the heap.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// let shard: UserShard<u16, u16, 8, 8> = UserShard::new();
+    /// assert_eq!(shard.memory(), size_of_val(&shard));
+    /// ```
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of::<Self>()
+            .saturating_add(self.devices.heap_bytes())
+            .saturating_add(self.ghosts.heap_bytes())
+            .saturating_add(self.users.heap_bytes())
+            .saturating_add(self.declared.heap_bytes())
+    }
+
     /// Puts the tables' hash under another seed, as [`Tally::reseed`](crate::Tally::reseed) does.
     ///
     /// ```

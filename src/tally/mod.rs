@@ -227,6 +227,20 @@ where
         self.users.is_full()
     }
 
+    /// The bytes it takes: of the value itself, and of its rows on the heap.
+    ///
+    /// ```
+    /// use runtally::Tally;
+    /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// assert_eq!(tally.memory(), size_of_val(&tally));
+    /// ```
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of::<Self>()
+            .saturating_add(self.devices.heap_bytes())
+            .saturating_add(self.users.heap_bytes())
+    }
+
     /// Puts the tables' hash under another seed. Rows keep their numbers.
     ///
     /// Someone who may choose the keys may choose ones that all fall into one bucket, which turns
