@@ -8,6 +8,7 @@ use super::{DeviceShard, Full, Record, Rows, UserShard, partition};
 #[cfg(feature = "alloc")]
 use crate::Heap;
 use crate::snapshot::{Snapshot, SnapshotError, SnapshotReader, Source};
+use crate::table::RowId;
 use crate::table::scarce::{self, Scarce};
 use crate::{
     Counted, Counter, Counts, DateTime, Effect, Event, Refusal, RunState, Summary, Tally, Violation,
@@ -602,11 +603,11 @@ fn the_audit_finds_what_is_damaged() {
             },
             devices,
         ),
-        (|it| user(it, 1).is_declared = false, users),
-        (|it| user(it, 2).is_declared = true, users),
+        (|it| assert!(it.users.insert(&9, super::user::User::NEW).is_some()), users),
+        (|it| assert!(it.declared.insert(&9, super::user::Declared::NOTHING).is_some()), users),
         (|it| owned(it, 1).user = owned(it, 4).user, Violation::Chain),
-        (|it| owned(it, 2).sibling = it.devices.find(&2), Violation::Chain),
-        (|it| user(it, 2).first = None, of_a_user_without()),
+        (|it| owned(it, 2).sibling = it.devices.find(&2).unwrap(), Violation::Chain),
+        (|it| user(it, 1).first = RowId::NOWHERE, of_a_user_without()),
         (|it| owned(it, 2).stamp = owned(it, 1).stamp, of_a_user),
         (|it| it.summary.users.enter(RunState::Fail), fails(Counted::Users, 3, 2)),
     ];
@@ -619,8 +620,8 @@ fn the_audit_finds_what_is_damaged() {
     }
 }
 
-/// Of a user whose chain is gone.
+/// Of a user who is declared and whose chain is gone.
 fn of_a_user_without() -> Violation {
-    let counter = Counter { of: Counted::Devices, state: RunState::Fail };
+    let counter = Counter { of: Counted::Devices, state: RunState::Success };
     Violation::UserCount { counter, kept: 1, counted: 0 }
 }

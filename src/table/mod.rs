@@ -41,6 +41,9 @@ use hash::KeyHasher;
 pub(crate) struct RowId(NonZeroU16);
 
 impl RowId {
+    /// No row of any table.
+    pub(crate) const NOWHERE: Self = Self(NonZeroU16::MAX);
+
     /// The row with this number, counted from zero; `None` above 65 533.
     pub(crate) const fn from_number(number: u16) -> Option<Self> {
         if number as usize >= MAX_ROWS {
