@@ -46,7 +46,8 @@ use crate::{Counts, Summary};
 /// The last state of every device and user of one roll-out, and the counts over them.
 ///
 /// `D` and `U` name a device and a user; `DEVICES` and `USERS` are the rows there is room for, any
-/// number from 1 to 65 534. An empty tally is all zero bytes, so a `static` one lies in `.bss`.
+/// number from 1 to 65 534. `S` says where they lie: [`Inline`](crate::Inline), or with the feature
+/// `alloc` [`Heap`](crate::Heap). An empty tally is all zero bytes, so a `static` one lies in `.bss`.
 ///
 /// Events and removals may come late, twice and in any order: the tally is a function of their set,
 /// not of their sequence, for as long as there is room. See [`Change`] for all that may happen.
