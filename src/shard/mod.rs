@@ -78,7 +78,6 @@
 //! is ever forgotten, and what is declared lies apart from the rows of the many users of whom nothing
 //! is. The order of events, run-from, run states and the tables are the same.
 
-mod audit;
 mod device;
 mod partition;
 mod record;
