@@ -41,11 +41,11 @@ use crate::{DateTime, Effect, Summary};
 /// ```
 #[derive(Clone)]
 pub struct DeviceShard<D, U, const DEVICES: usize, S: Storage = Inline> {
-    pub(in crate::shard) summary: Summary,
-    pub(in crate::shard) run_from: RunFrom,
-    pub(in crate::shard) retired: u16,
-    pub(in crate::shard) removed: u16,
-    pub(in crate::shard) rows: Table<D, Kept<U>, DEVICES, S>,
+    pub(super) summary: Summary,
+    pub(super) run_from: RunFrom,
+    pub(super) retired: u16,
+    pub(super) removed: u16,
+    pub(super) rows: Table<D, Kept<U>, DEVICES, S>,
 }
 
 impl<D, U, const DEVICES: usize> DeviceShard<D, U, DEVICES>
@@ -98,7 +98,7 @@ where
     }
 }
 
-pub(in crate::shard) use audit::compare;
+pub(super) use audit::compare;
 
 impl<D, U, const DEVICES: usize, S: Storage> DeviceShard<D, U, DEVICES, S>
 where

@@ -116,7 +116,7 @@ where
     /// use runtally::shard::DeviceShard;
     /// use runtally::{Event, RunState};
     ///
-    /// let event = Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// let event = Event { device: 7, user: None::<u16>, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
     /// assert_eq!(DeviceShard::<u16, u16, 8>::new().counted(&event), RunState::Fail);
     /// # Ok::<(), runtally::DateTimeError>(())
     /// ```

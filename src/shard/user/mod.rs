@@ -43,38 +43,38 @@ use crate::{Counts, DateTime, Effect, RunState, Summary};
 #[derive(Clone)]
 pub struct UserShard<D, U, const DEVICES: usize, const USERS: usize, S: Storage = Inline> {
     /// Of users alone.
-    pub(in crate::shard) summary: Summary,
-    pub(in crate::shard) run_from: RunFrom,
-    pub(in crate::shard) retired: u16,
-    pub(in crate::shard) devices: Table<D, Owned, DEVICES, S>,
-    pub(in crate::shard) ghosts: Table<D, Kept<U>, DEVICES, S>,
-    pub(in crate::shard) users: Table<U, User, USERS, S>,
-    pub(in crate::shard) declared: Table<U, Declared, USERS, S>,
+    pub(super) summary: Summary,
+    pub(super) run_from: RunFrom,
+    pub(super) retired: u16,
+    pub(super) devices: Table<D, Owned, DEVICES, S>,
+    pub(super) ghosts: Table<D, Kept<U>, DEVICES, S>,
+    pub(super) users: Table<U, User, USERS, S>,
+    pub(super) declared: Table<U, Declared, USERS, S>,
 }
 
 /// A device of an own user.
 #[derive(Clone, Copy)]
-pub(in crate::shard) struct Owned {
-    pub(in crate::shard) stamp: Stamp,
-    pub(in crate::shard) user: RowId,
+pub(super) struct Owned {
+    pub(super) stamp: Stamp,
+    pub(super) user: RowId,
     /// The next device of the same user, or nowhere.
-    pub(in crate::shard) sibling: RowId,
+    pub(super) sibling: RowId,
 }
 
 /// An own user: 14 bytes, so that with a 16-byte key and a link it is 32. What is declared lies in a
 /// table of its own, since of most users nothing is.
 #[derive(Clone, Copy)]
-pub(in crate::shard) struct User {
+pub(super) struct User {
     /// The first of the user's devices, or nowhere.
-    pub(in crate::shard) first: RowId,
+    pub(super) first: RowId,
     /// The user's device rows in each run state, retired ones among them.
     live: [u16; 6],
 }
 
 impl User {
-    pub(in crate::shard) const NEW: Self = Self { first: RowId::NOWHERE, live: [0; 6] };
+    pub(super) const NEW: Self = Self { first: RowId::NOWHERE, live: [0; 6] };
 
-    pub(in crate::shard) fn live(&self) -> Counts {
+    pub(super) fn live(&self) -> Counts {
         Counts::from_rows(self.live)
     }
 
@@ -86,13 +86,13 @@ impl User {
 
 /// What was declared of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::shard) struct Declared {
-    pub(in crate::shard) carried: Counts,
-    pub(in crate::shard) last_update: Option<DateTime>,
+pub(super) struct Declared {
+    pub(super) carried: Counts,
+    pub(super) last_update: Option<DateTime>,
 }
 
 impl Declared {
-    pub(in crate::shard) const NOTHING: Self = Self { carried: Counts::ZERO, last_update: None };
+    pub(super) const NOTHING: Self = Self { carried: Counts::ZERO, last_update: None };
 }
 
 impl<D, U, const DEVICES: usize, const USERS: usize> UserShard<D, U, DEVICES, USERS>
@@ -326,7 +326,7 @@ where
         user.is_some_and(|(key, user)| user.live().total() == 1 && !self.is_declared(key))
     }
 
-    pub(in crate::shard) fn is_declared(&self, user: &U) -> bool {
+    pub(super) fn is_declared(&self, user: &U) -> bool {
         self.declared.len() > 0 && self.declared.find(user).is_some()
     }
 
@@ -408,10 +408,7 @@ where
     }
 
     /// The chain of a user's devices, from `first` on: no longer than the table is.
-    pub(in crate::shard) fn chain(
-        &self,
-        first: RowId,
-    ) -> impl Iterator<Item = (&D, &Owned)> + Clone {
+    pub(super) fn chain(&self, first: RowId) -> impl Iterator<Item = (&D, &Owned)> + Clone {
         let row = |row| self.devices.get(row);
         core::iter::successors(row(first), move |(_, owned)| row(owned.sibling))
             .take(self.devices.len().into())
