@@ -41,6 +41,7 @@
 //! |---|---|
 //! | the root | [`Tally`], its changes and rows, and the values they are made of |
 //! | [`snapshot`] | everything a tally holds as a stream of bytes |
+//! | [`shard`] | the two stages in which more devices are counted than one machine holds |
 //! | `graph` | the resources of Microsoft Graph, read strictly |
 //! | `store` | configurations and scripts by id |
 //! | `http` | requests to replies |
@@ -52,15 +53,16 @@
 //! | what you choose | where |
 //! |---|---|
 //! | room for devices and users, what names them | the type: `Tally<D, U, DEVICES, USERS>` |
+//! | rows inside the value, or growing on the heap | the type's last parameter: [`Inline`], or `Heap` |
 //! | tokens, clock, origin, envelope of the answers | a value: `http::Settings` |
 //! | the seed of the hash | a value: [`Tally::reseed`] |
-//! | JSON and requests, a log on flash, other formats, logging, test strategies | the features `graph`, `journal`, `serde`, `defmt`, `proptest`, `arbitrary` |
+//! | JSON and requests, a log on flash, rows on the heap, other formats, logging, test strategies | the features `graph`, `journal`, `alloc`, `serde`, `defmt`, `proptest`, `arbitrary` |
 //!
 //! # Errors
 //!
 //! A call that fails has changed nothing, and its error is a sentence that names the counter or
 //! property, the value and the limit: [`Refusal`], [`DateTimeError`], `graph::Error`. Nothing here
-//! allocates, recurses or is `unsafe`. The state machine cannot panic; what is linked with JSON is
+//! recurses or is `unsafe`, and but for `Heap` nothing allocates. The state machine cannot panic; what is linked with JSON is
 //! two bounds checks of `serde-json-core`, which the firmware's link proof names.
 #![no_std]
 // No example warns where it is copied to.
@@ -80,6 +82,8 @@
     )
 )]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 // Strategies make texts and lists of any length.
 #[cfg(any(test, feature = "arbitrary", feature = "proptest"))]
 extern crate std;
@@ -107,6 +111,7 @@ pub mod http;
 #[cfg(feature = "journal")]
 pub mod journal;
 mod sentence;
+pub mod shard;
 pub mod snapshot;
 mod state;
 #[cfg(feature = "graph")]
@@ -124,6 +129,9 @@ pub use event::{Event, EventOrder};
 pub use gate::{Gate, RunStates, Verdict};
 pub use state::{ParseRunStateError, RunState};
 pub use summary::Summary;
+#[cfg(feature = "alloc")]
+pub use table::Heap;
+pub use table::{Inline, Storage};
 pub use tally::{
     Change, DeviceHandle, Effect, Entry, Kept, Refusal, Tally, Totals, UserHandle, UserRow,
     Violation,

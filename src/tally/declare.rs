@@ -3,12 +3,12 @@
 use core::hash::Hash;
 
 use super::plan::{Plan, carried};
-use super::record::{RunFrom, UserRecord};
+use super::record::UserRecord;
 use super::{Carried, Effect, Refusal, Tally};
-use crate::table::RowId;
+use crate::table::{RowId, Storage};
 use crate::{Counted, Counts, DateTime, Summary};
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
@@ -87,13 +87,11 @@ where
     /// Devices recorded before an instant count as pending.
     #[inline(never)]
     pub(super) fn plan_run_from(&self, at: DateTime, plan: &mut Plan) -> Result<(), Refusal> {
-        let run_from = RunFrom::new(at);
-        if run_from <= self.run_from {
-            let is_same = run_from == self.run_from;
-            plan.effect = if is_same { Effect::Duplicate } else { Effect::Stale };
+        plan.effect = plan.run_from.raise(at);
+        if !plan.effect.is_applied() {
             return Ok(());
         }
-        plan.run_from = run_from;
+        let run_from = plan.run_from;
 
         let live = self.recount_all(run_from);
         let devices = self.carried.devices.checked_add(&live);
@@ -111,8 +109,8 @@ where
 
     /// The live counts of every user, from the rows.
     pub(super) fn recount_users(&mut self) {
-        for number in 0..USERS {
-            let Some(row) = RowId::from_number(number as u16) else { return };
+        for number in 0..self.users.rows() {
+            let Some(row) = RowId::from_number(number) else { return };
             let Some(first) = self.users.get(row).map(|(_, user)| user.first) else { continue };
             let live = self.recount(first, self.run_from);
             if let Some(user) = self.users.value_mut(row) {
@@ -145,7 +143,7 @@ where
 }
 
 /// By the instant: the offset it is written with does not matter.
-fn not_before(
+pub(crate) fn not_before(
     of: Counted,
     written: Option<DateTime>,
     latest: Option<DateTime>,

@@ -29,16 +29,25 @@ pub use refusal::Refusal;
 #[cfg(feature = "journal")]
 pub(crate) use rows::After;
 
-use freed::Freed;
-use record::{DeviceRecord, RunFrom, UserRecord};
+pub(crate) use declare::not_before;
+pub(crate) use plan::carried;
+pub(crate) use read::later;
+pub(crate) use record::{RunFrom, Stamp, StateChange};
 
-use crate::table::Table;
-use crate::{Counts, RunState, Summary};
+use freed::Freed;
+use record::{DeviceRecord, UserRecord};
+
+#[cfg(feature = "alloc")]
+use crate::Heap;
+use crate::exact::List;
+use crate::table::{Inline, Storage, Table};
+use crate::{Counts, Summary};
 
 /// The last state of every device and user of one roll-out, and the counts over them.
 ///
 /// `D` and `U` name a device and a user; `DEVICES` and `USERS` are the rows there is room for, any
-/// number from 1 to 65 534. An empty tally is all zero bytes, so a `static` one lies in `.bss`.
+/// number from 1 to 65 534. `S` says where they lie: [`Inline`](crate::Inline), or with the feature
+/// `alloc` [`Heap`](crate::Heap). An empty tally is all zero bytes, so a `static` one lies in `.bss`.
 ///
 /// Events and removals may come late, twice and in any order: the tally is a function of their set,
 /// not of their sequence, for as long as there is room. See [`Change`] for all that may happen.
@@ -65,7 +74,7 @@ use crate::{Counts, RunState, Summary};
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Tally<D, U, const DEVICES: usize, const USERS: usize> {
+pub struct Tally<D, U, const DEVICES: usize, const USERS: usize, S: Storage = Inline> {
     /// Reported: carried + live.
     summary: Summary,
     carried: Carried,
@@ -73,8 +82,8 @@ pub struct Tally<D, U, const DEVICES: usize, const USERS: usize> {
     freed: Freed,
     /// The rows of devices that hold no tombstone.
     live: u16,
-    devices: Table<D, DeviceRecord, DEVICES>,
-    users: Table<U, UserRecord, USERS>,
+    devices: Table<D, DeviceRecord, DEVICES, S>,
+    users: Table<U, UserRecord, USERS, S>,
 }
 
 /// The share of a summary that is counted by declaration, not from rows.
@@ -83,9 +92,6 @@ struct Carried {
     devices: Counts,
     users: Counts,
 }
-
-/// The run state of a device or user before and after; `None` where it is not counted.
-type StateChange = (Option<RunState>, Option<RunState>);
 
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
@@ -114,18 +120,6 @@ where
         }
     }
 
-    /// The counts and the last run. This costs nothing: they are kept up to date.
-    ///
-    /// ```
-    /// use runtally::{Summary, Tally};
-    /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// assert_eq!(tally.summary(), &Summary::ZERO);
-    /// ```
-    #[must_use]
-    pub const fn summary(&self) -> &Summary {
-        &self.summary
-    }
-
     /// The rows there are for devices: `DEVICES`.
     ///
     /// ```
@@ -139,6 +133,51 @@ where
     /// assert_eq!(runtally::Tally::<u16, u16, 500, 33>::USER_CAPACITY, 33);
     /// ```
     pub const USER_CAPACITY: usize = USERS;
+}
+
+#[cfg(feature = "alloc")]
+impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS, Heap>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    /// An empty tally whose rows grow on the heap, up to `DEVICES` and `USERS`.
+    ///
+    /// ```
+    /// use runtally::{Heap, Summary, Tally};
+    /// let tally: Tally<u16, u16, 65_534, 65_534, Heap> = Tally::growing();
+    /// assert_eq!(tally.summary(), &Summary::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn growing() -> Self {
+        Self {
+            summary: Summary::ZERO,
+            carried: Carried { devices: Counts::ZERO, users: Counts::ZERO },
+            run_from: RunFrom::NEVER,
+            freed: Freed::NONE,
+            live: 0,
+            devices: Table::growing(),
+            users: Table::growing(),
+        }
+    }
+}
+
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    /// The counts and the last run. This costs nothing: they are kept up to date.
+    ///
+    /// ```
+    /// use runtally::{Summary, Tally};
+    /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// assert_eq!(tally.summary(), &Summary::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
 
     /// The devices that have a row.
     ///
@@ -187,6 +226,20 @@ where
     #[must_use]
     pub const fn is_full_of_users(&self) -> bool {
         self.users.is_full()
+    }
+
+    /// The bytes it takes: of the value itself, and of its rows on the heap.
+    ///
+    /// ```
+    /// use runtally::Tally;
+    /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// assert_eq!(tally.memory(), size_of_val(&tally));
+    /// ```
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of::<Self>()
+            .saturating_add(self.devices.heap_bytes())
+            .saturating_add(self.users.heap_bytes())
     }
 
     /// Puts the tables' hash under another seed. Rows keep their numbers.
@@ -240,7 +293,8 @@ where
 
 /// Two tallies are equal if they keep the same of the same devices and users, in whatever rows;
 /// tombstones count, their age does not.
-impl<D, U, const DEVICES: usize, const USERS: usize> PartialEq for Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> PartialEq
+    for Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
@@ -260,25 +314,21 @@ where
     }
 }
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Eq for Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Eq
+    for Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
 {
 }
 
-impl<D, U, const DEVICES: usize, const USERS: usize> fmt::Debug for Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> fmt::Debug
+    for Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash + fmt::Debug,
     U: Clone + Ord + Hash + fmt::Debug,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        struct List<I>(I);
-        impl<I: Iterator<Item: fmt::Debug> + Clone> fmt::Debug for List<I> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_list().entries(self.0.clone()).finish()
-            }
-        }
         f.debug_struct("Tally")
             .field("summary", &self.summary)
             .field("carried", &self.carried)
