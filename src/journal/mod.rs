@@ -131,15 +131,16 @@
 //! | stack of opening; of an event | 1 212; 1 028 | 1 276; 1 128 | 4 636; 1 644 | 3 056; 1 796 |
 //! | after power cuts: a row lost; shut | 2; 9 of 1 670 | 1; 12 of 1 637 | 0; 4 of 10 016 | 0; 0 of 9 113 |
 //!
-//! 512 devices and 64 users with `u16` keys, 8 pages of 4 KiB and words of 4 bytes; `ekv` has 16, as
-//! 8 are full after 263 rows. The others keep the last event of each device and nothing else. The queue
-//! forgets its oldest page, so the rows there are pushed again before. A power cut comes in an event,
-//! and once more in the attempt that follows; then a third goes on. A row is lost if it was
-//! acknowledged and is not there later; shut is what cannot be opened or written any more. Wear and
-//! cuts: `cargo run --release --manifest-path benches/peers/Cargo.toml --bin flash`, the same on every
-//! machine. Code, RAM and stack, futures included: `firmware`'s profile, Rust 1.95, a Cortex-M3 under
-//! QEMU (`mps2-an385`), 2026-11-26. The tally beside these pages makes every change and restores
-//! snapshots; beside the others it applies events.
+//! 512 devices and 64 users with `u16` keys, 8 pages of 4 KiB and words of 4 bytes; `ekv` has 16, as 8
+//! are full after 263 rows. The others keep the last event of each device and nothing else. The queue
+//! forgets its oldest page, so the rows there are pushed again before. A power cut leaves what is
+//! being written in any state; it comes in an event, and once more in the attempt that follows; then a
+//! third goes on. A row is lost if it was acknowledged and is not there later; shut is what cannot be
+//! opened or written any more. Wear and cuts: `cargo run --release --manifest-path
+//! benches/peers/Cargo.toml --bin flash`, the same on every machine. Code, RAM and stack, futures
+//! included: `firmware`'s profile, Rust 1.95, a Cortex-M3 under QEMU (`mps2-an385`), 2026-11-26. The
+//! tally beside these pages makes every change and restores snapshots; beside the others it applies
+//! events.
 //!
 //! `sequential-storage` wears the flash as little and needs less of all else, so it is right where a
 //! row may be lost. It appends behind a record whose head was torn; old and new bytes together may
