@@ -136,11 +136,11 @@
 //! forgets its oldest page, so the rows there are pushed again before. A power cut leaves what is
 //! being written in any state; it comes in an event, and once more in the attempt that follows; then a
 //! third goes on. A row is lost if it was acknowledged and is not there later; shut is what cannot be
-//! opened or written any more. Wear and cuts: `cargo run --release --manifest-path
-//! benches/peers/Cargo.toml --bin flash`, the same on every machine. Code, RAM and stack, futures
-//! included: `firmware`'s profile, Rust 1.95, a Cortex-M3 under QEMU (`mps2-an385`), 2026-11-26. The
-//! tally beside these pages makes every change and restores snapshots; beside the others it applies
-//! events.
+//! opened or written any more. Wear and cuts:
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml --bin flash`, the same on every
+//! machine. Code, RAM and stack, futures included: `firmware`'s profile, Rust 1.95, a Cortex-M3 under
+//! QEMU (`mps2-an385`), 2026-11-26. The tally beside these pages makes every change and restores
+//! snapshots; beside the others it applies events.
 //!
 //! `sequential-storage` wears the flash as little and needs less of all else, so it is right where a
 //! row may be lost. It appends behind a record whose head was torn; old and new bytes together may
