@@ -879,6 +879,12 @@ fn a_gate_is_plain_arithmetic() {
 }
 
 #[test]
+fn a_state_that_is_added_twice_stays_in_the_set() {
+    let failed = RunStates::NONE.with(RunState::Fail);
+    assert_eq!(failed.with(RunState::Fail), failed);
+}
+
+#[test]
 fn a_received_event_keeps_its_time_within_the_bounds_and_takes_now_beyond_them() {
     let (earliest, now) = (at(-1_000), at(0));
     let ahead = Duration::from_nanos(10_000_000_099);
