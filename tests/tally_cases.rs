@@ -780,6 +780,7 @@ fn absorbing_takes_all_or_nothing() {
     tally.apply(&event(1, Some(1), RunState::Fail, 0)).expect("room");
     tally.commit(&remove(2, 60)).expect("no limit near");
     assert_eq!(tally.absorb(&known(&[(2, 60)])), Ok(()));
+    assert_eq!(tally.absorb(&known(&[(2, 0)])), Ok(()));
     assert_eq!(tally.device_count(), 1);
     // More users than there is room for, and more devices.
     let mut tally: Tally<Key, Key, 3, 1> = Tally::new();
@@ -817,6 +818,17 @@ fn absorbing_needs_no_room_for_a_user_of_late_reports() {
     other.commit(&Change::Retire { device: 3 }).expect("no limit near");
     assert_eq!(tally.absorb(&other), Ok(()));
     assert!(tally.user(&2).is_none() && tally.device(&3).is_some());
+
+    // For one of news it does, and without any takes nothing.
+    let mut tally: Tally<Key, Key, 2, 1> = Tally::new();
+    tally.apply(&success(1, 1, 0)).expect("room");
+    tally.apply(&success(3, 1, 0)).expect("room");
+    let before = tally.clone();
+    let mut other: Tally<Key, Key, 2, 2> = Tally::new();
+    other.apply(&success(3, 1, 60)).expect("room");
+    other.apply(&success(1, 2, 60)).expect("room");
+    assert_eq!(tally.absorb(&other), Err(Refusal::UsersFull { capacity: 1 }));
+    assert_eq!(tally, before);
 }
 
 #[test]
