@@ -215,7 +215,11 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
 }
 
 /// What no request may leave open.
-fn admit(request: &Request) -> Result<(), &'static str> {
+///
+/// # Errors
+///
+/// A sentence, to be answered with 400.
+pub fn admit(request: &Request) -> Result<(), &'static str> {
     // Source: RFC 9112, section 3.2. HTTP/1.0 knows no Host.
     let needs_host =
         request.version() != Version::HTTP_10 || request.headers().contains_key("host");
@@ -293,20 +297,34 @@ async fn graph(State(app): State<Arc<App>>, request: Request) -> Response {
     if app.access(&head.headers).is_none() {
         return unauthorized(&head.headers);
     }
+    match take_body(&head, body, app.options.body, app.options.body_time).await {
+        Ok(body) => app.answer(Job { head, body }).await,
+        Err(refusal) => refusal,
+    }
+}
+
+/// The body of a request whose sender may send one, or the answer that refuses it: with a coding, in
+/// more bytes than `limit`, or over a longer time.
+///
+/// # Errors
+///
+/// The refusal: 400, 408, 413 or 415.
+pub async fn take_body(
+    head: &Parts,
+    body: Body,
+    limit: usize,
+    time: Duration,
+) -> Result<Vec<u8>, Response> {
     // Some clients compress what they send, and send it again plain after this answer.
     if !is_identity(&head.headers) {
         let message = "send the body without a Content-Encoding";
         let (status, code) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupportedMediaType");
         let identity = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        return ([identity], refuse(status, code, message)).into_response();
+        return Err(([identity], refuse(status, code, message)).into_response());
     }
-    match read(body, &app.options).await {
-        Ok(body) => {
-            works(&head.extensions);
-            app.answer(Job { head, body }).await
-        }
-        Err(refusal) => refusal,
-    }
+    let body = read(body, limit, time).await?;
+    works(&head.extensions);
+    Ok(body)
 }
 
 /// The client waits for its answer.
@@ -328,8 +346,7 @@ fn is_identity(headers: &HeaderMap) -> bool {
 
 /// The body, whole. Whatever pieces it comes in, it is kept in one buffer, which is at most as long
 /// as a body may be.
-async fn read(mut body: Body, options: &Options) -> Result<Vec<u8>, Response> {
-    let limit = options.body;
+async fn read(mut body: Body, limit: usize, time: Duration) -> Result<Vec<u8>, Response> {
     let whole = async {
         let mut whole = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -351,11 +368,11 @@ async fn read(mut body: Body, options: &Options) -> Result<Vec<u8>, Response> {
         }
         Ok(whole)
     };
-    let refusal = match timeout(options.body_time, whole).await {
+    let refusal = match timeout(time, whole).await {
         Ok(Ok(whole)) => return Ok(whole),
         Ok(Err(refusal)) => refusal,
         Err(_) => {
-            let message = format!("the body took longer than {:?}", options.body_time);
+            let message = format!("the body took longer than {time:?}");
             refuse(StatusCode::REQUEST_TIMEOUT, "requestTimeout", &message)
         }
     };
@@ -482,8 +499,9 @@ impl Options {
     }
 }
 
-/// An answer of the library, taken out of its buffer.
-fn response(answer: &http::Response<'_>, body: Vec<u8>) -> Response {
+/// An answer of the library, with the body taken out of its buffer.
+#[must_use]
+pub fn response(answer: &http::Response<'_>, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     // The library knows no status that is none.
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
@@ -517,8 +535,15 @@ fn json_headers() -> [(HeaderName, HeaderValue); 1] {
     [(CONTENT_TYPE, HeaderValue::from_static("application/json"))]
 }
 
-/// An error of this service.
-pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
+/// An error in the shape of Graph's, as an answer.
+///
+/// ```
+/// use axum::http::StatusCode;
+/// let answer = runtally_service::refuse(StatusCode::NOT_FOUND, "itemNotFound", "no such resource");
+/// assert_eq!(answer.status(), 404);
+/// ```
+#[must_use]
+pub fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
     let headers = [
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

@@ -1,0 +1,181 @@
+//! The command line.
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+use tracing::level_filters::LevelFilter;
+
+use crate::connect::Nats;
+use crate::init::Init;
+use crate::worker;
+
+const HELP: &str = "\
+Counts roll-outs past one machine: partitions on NATS JetStream (nats-server 2.11 or newer).
+
+Usage: runtally-fleet COMMAND --nats URL [OPTIONS]
+
+  init      make what a fleet needs on the server; running it again does no harm
+  worker    hold partitions: take in what is reported, and answer what is asked
+
+runtally-fleet COMMAND --help lists the options of a command. Every command takes
+
+  --nats URL           the servers, separated by commas, such as nats://127.0.0.1:4222;
+                       nats://NAME:PASSWORD@HOST:PORT names a user; or set NATS_URL
+  --credentials FILE   a file of NATS credentials
+  --log LEVEL          off, error, warn, info, debug or trace (default warn), on standard error
+  --help, --version";
+
+const INIT: &str = "\
+Makes the streams, buckets and object store of a fleet. Run again it makes what is missing, and
+changes replicas and lease; other numbers of partitions or virtual shards are refused.
+
+Usage: runtally-fleet init --nats URL --partitions N [OPTIONS]
+
+  --partitions N       streams of each stage, 1 to 1024, fixed for ever: no more workers than twice
+                       as many find work; 32 suits most fleets
+  --virtual-shards V   shards of each stage, N to 65535, fixed for ever (default 8 a partition, at
+                       least 256); each has room for 65534 devices, so allow twice what you expect
+  --replicas R         copies the server keeps of everything, 1 to 5 (default 1)
+  --lease SECONDS      how long a worker that is silent keeps its partitions (default 6, at least 2)";
+
+const WORKER: &str = "\
+Holds a fair share of the partitions of a fleet, on one core; start as many as you need, and stop
+them as you like. SIGTERM and SIGINT end it: it takes its last snapshots, gives its partitions back
+and exits with 0.
+
+Usage: runtally-fleet worker --nats URL [OPTIONS]
+
+  --snapshot-every SECONDS  the time between snapshots of a partition (default 30): what a worker
+                            that takes over has to read again
+  --metrics ADDRESS:PORT    answer /metrics (Prometheus) and /healthz here; port 0 picks one
+
+RUNTALLY_FLEET_CRASH=POINT:N ends the process the N-th time it comes to POINT, for tests:
+after-apply, after-publish, after-acknowledgement, after-object or after-swap.";
+
+/// What is to be done.
+pub(crate) enum Command {
+    Init(Init),
+    Worker(worker::Options),
+}
+
+pub(crate) struct Args {
+    pub(crate) nats: Nats,
+    pub(crate) log: Option<LevelFilter>,
+    pub(crate) command: Command,
+}
+
+/// What the command line asks for.
+pub(crate) enum Ask {
+    Run(Box<Args>),
+    Print(&'static str),
+}
+
+/// The options of all commands, as far as they were given.
+#[derive(Default)]
+struct Given {
+    nats: Option<String>,
+    credentials: Option<std::path::PathBuf>,
+    log: Option<LevelFilter>,
+    partitions: Option<u16>,
+    virtual_shards: Option<u16>,
+    replicas: Option<u16>,
+    lease: Option<Duration>,
+    snapshot_every: Option<Duration>,
+    metrics: Option<std::net::SocketAddr>,
+}
+
+impl Ask {
+    pub(crate) fn from_env() -> Result<Self, lexopt::Error> {
+        let mut parser = lexopt::Parser::from_env();
+        let name = match parser.next()? {
+            None | Some(Long("help") | Short('h')) => return Ok(Self::Print(HELP)),
+            Some(Long("version") | Short('V')) => {
+                return Ok(Self::Print(concat!("runtally-fleet ", env!("CARGO_PKG_VERSION"))));
+            }
+            Some(Value(name)) => name.string()?,
+            Some(arg) => return Err(arg.unexpected()),
+        };
+        let (help, allowed): (_, &[&str]) = match &*name {
+            "init" => (INIT, &["partitions", "virtual-shards", "replicas", "lease"]),
+            "worker" => (WORKER, &["snapshot-every", "metrics"]),
+            other => return Err(format!("there is no command {other}").into()),
+        };
+        let mut given = Given::default();
+        while let Some(arg) = parser.next()? {
+            match arg {
+                Long("help") | Short('h') => return Ok(Self::Print(help)),
+                Long("nats") => given.nats = Some(parser.value()?.string()?),
+                Long("credentials") => given.credentials = Some(parser.value()?.into()),
+                Long("log") => given.log = Some(parser.value()?.parse()?),
+                Long(option) if allowed.contains(&option) => {
+                    let option = option.to_owned();
+                    given.set(&option, &mut parser)?;
+                }
+                _ => return Err(arg.unexpected()),
+            }
+        }
+        let url = given.nats.take().or_else(|| std::env::var("NATS_URL").ok());
+        let url = url.ok_or("--nats URL is missing, and NATS_URL is not set")?;
+        let nats = Nats { url, credentials: given.credentials.take() };
+        let log = given.log;
+        let command = given.command(&name)?;
+        Ok(Self::Run(Box::new(Args { nats, log, command })))
+    }
+}
+
+impl Given {
+    fn set(&mut self, option: &str, parser: &mut lexopt::Parser) -> Result<(), lexopt::Error> {
+        match option {
+            "partitions" => self.partitions = Some(number(option, &parser.value()?, 1, 1024)?),
+            "virtual-shards" => {
+                self.virtual_shards = Some(number(option, &parser.value()?, 1, u16::MAX)?);
+            }
+            "replicas" => self.replicas = Some(number(option, &parser.value()?, 1, 5)?),
+            "lease" => {
+                let seconds = number(option, &parser.value()?, 2, 3600)?;
+                self.lease = Some(Duration::from_secs(seconds.into()));
+            }
+            "snapshot-every" => {
+                let seconds = number(option, &parser.value()?, 1, 3600)?;
+                self.snapshot_every = Some(Duration::from_secs(seconds.into()));
+            }
+            "metrics" => self.metrics = Some(parser.value()?.parse()?),
+            _ => return Err(format!("--{option}: unknown").into()),
+        }
+        Ok(())
+    }
+
+    fn command(self, name: &str) -> Result<Command, lexopt::Error> {
+        if name == "worker" {
+            return Ok(Command::Worker(worker::Options {
+                snapshot_every: self.snapshot_every.unwrap_or(Duration::from_secs(30)),
+                metrics: self.metrics,
+            }));
+        }
+        let partitions = self.partitions.ok_or("--partitions N is missing: 32 suits most fleets")?;
+        let virtual_shards = self.virtual_shards.unwrap_or((8 * partitions).max(256));
+        if virtual_shards < partitions {
+            return Err(format!(
+                "--virtual-shards {virtual_shards}: a partition needs one at least, and there are \
+                 {partitions}"
+            )
+            .into());
+        }
+        Ok(Command::Init(Init {
+            partitions,
+            virtual_shards,
+            replicas: self.replicas.unwrap_or(1).into(),
+            lease: self.lease.unwrap_or(Duration::from_secs(6)),
+        }))
+    }
+}
+
+fn number(option: &str, value: &OsStr, least: u16, most: u16) -> Result<u16, lexopt::Error> {
+    let number = value.to_str().and_then(|value| value.parse().ok());
+    let number = number.filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| {
+        let value = value.display();
+        format!("--{option} {value}: expected a number from {least} to {most}").into()
+    })
+}

@@ -1,0 +1,185 @@
+//! Stage 1: every device of the unit's shards, and what follows for stage 2.
+
+use std::collections::BTreeMap;
+
+use runtally::shard::{DeviceShard, Record};
+use runtally::store::RolloutId;
+use runtally::{Event, Summary};
+use uuid::Uuid;
+
+use super::image::{Reader, ShardImage, Writer};
+use super::page::Smallest;
+use crate::sends::Sends;
+use crate::Failure;
+use crate::ask::{Body, Counted, DeviceRow, Place, Question};
+use crate::layout::{Layout, Unit};
+use crate::wire::{Entry, Fact};
+
+/// Rows of a shard.
+const ROWS: usize = 2_048;
+
+type Shard = DeviceShard<Uuid, Uuid, ROWS>;
+
+/// The shards of one unit.
+pub(crate) struct Devices {
+    layout: Layout,
+    first_shard: u16,
+    shards: BTreeMap<(RolloutId, u16), Box<Shard>>,
+}
+
+impl Devices {
+    pub(crate) fn new(unit: Unit, layout: Layout) -> Self {
+        let first_shard = layout.first_shard(unit.partition);
+        Self { layout, first_shard, shards: BTreeMap::new() }
+    }
+
+    fn shard(&mut self, rollout: RolloutId, shard: u16) -> &mut Shard {
+        if !self.shards.contains_key(&(rollout, shard)) {
+            let mut rows = Box::new(Shard::new());
+            // What began anew, began anew in every shard.
+            if let Some(at) = self.of(rollout).filter_map(|(_, rows)| rows.run_from()).max() {
+                let _ = rows.begin_anew(at);
+            }
+            self.shards.insert((rollout, shard), rows);
+        }
+        self.shards.entry((rollout, shard)).or_default()
+    }
+
+    pub(crate) fn take(
+        &mut self,
+        rollout: RolloutId,
+        entry: &Entry<'_>,
+        sends: &mut Sends,
+    ) -> Result<(), Failure> {
+        let layout = self.layout;
+        let mut send = |user: &Uuid, record: Record<&Uuid, &Uuid>, name: &str| {
+            let shard = layout.shard(user);
+            let (name, record) = (name.into(), record.cloned());
+            sends.push(rollout, shard, &Entry::Record { shard, name, record });
+        };
+        match entry {
+            Entry::Record { shard, name, record } => {
+                let named = record.user();
+                let rows = self.shard(rollout, *shard);
+                let taken = rows.take(record, |user, sent| {
+                    // The name is that of the user whom the entry names.
+                    let name = if sent.user() == named.as_ref() { name } else { "" };
+                    send(user, sent, name);
+                });
+                let _ = taken.map_err(|full| format!("shard {shard}: {full}"))?;
+            }
+            Entry::Retire { shard, device } => {
+                let _ = self.shard(rollout, *shard).retire(device, |user, sent| send(user, sent, ""));
+            }
+            Entry::RunFrom(at) => {
+                let first = self.first_shard;
+                let _ = self.shard(rollout, first).begin_anew(*at);
+                let all = self.shards.range_mut((rollout, 0)..=(rollout, u16::MAX));
+                for (_, shard) in all {
+                    let _ = shard.begin_anew(*at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn of(&self, rollout: RolloutId) -> impl Iterator<Item = (u16, &Shard)> {
+        let range = self.shards.range((rollout, 0)..=(rollout, u16::MAX));
+        range.map(|((_, shard), rows)| (*shard, &**rows))
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        for ((rollout, shard), rows) in &self.shards {
+            writer.head(&ShardImage {
+                rollout: *rollout,
+                shard: *shard,
+                last_run: rows.summary().last_run,
+                run_from: rows.run_from(),
+            });
+            writer.records(rows.row_count(), rows.records());
+            writer.names(&[]);
+        }
+        writer.finish()
+    }
+
+    pub(crate) fn restore(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut reader = Reader::new(bytes)?;
+        while let Some(ShardImage { rollout, shard, last_run, run_from }) = reader.head()? {
+            let rows = self.shard(rollout, shard);
+            let totals = runtally::Totals { last_run, run_from, ..runtally::Totals::default() };
+            rows.restore(&runtally::Entry::Totals(totals))?;
+            reader.records(|record: &Fact| Ok(rows.take(record, |_, _| ()).map(drop)?))?;
+            reader.names(|_, _| ())?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.shards.values().map(|rows| rows.row_count()).sum()
+    }
+
+    pub(crate) fn answer(&self, question: &Question) -> Option<Body> {
+        Some(match question {
+            Question::Summaries => {
+                Body::Summaries { counted: self.counted(), rows: self.count(), ghosts: 0 }
+            }
+            Question::Device(of, device) => {
+                let shard = self.layout.shard(device);
+                let rows = self.shards.get(&((*of).into(), shard));
+                let row = rows.and_then(|rows| row(rows, shard, &rows.record(device)?));
+                Body::Devices(row.into_iter().collect())
+            }
+            Question::Devices(of, from, most) => {
+                Body::Devices(self.page((*of).into(), *from, *most))
+            }
+            _ => return None,
+        })
+    }
+
+    fn counted(&self) -> Vec<Counted> {
+        let mut all = BTreeMap::<RolloutId, Counted>::new();
+        for ((rollout, _), rows) in &self.shards {
+            let counted = all.entry(*rollout).or_insert(Counted {
+                of: (*rollout).into(),
+                summary: Summary::ZERO,
+                listed: 0,
+                run_from: None,
+            });
+            // A sum beyond 2 147 483 647 is more devices than a worker has memory for.
+            counted.summary = counted.summary.merge(rows.summary()).unwrap_or(counted.summary);
+            counted.listed += rows.device_count();
+            counted.run_from = counted.run_from.max(rows.run_from());
+        }
+        all.into_values().collect()
+    }
+
+    fn page(&self, rollout: RolloutId, from: Place, most: usize) -> Vec<DeviceRow> {
+        let mut page = Vec::new();
+        for (shard, rows) in self.of(rollout).filter(|(shard, _)| *shard >= from.shard) {
+            let after = from.after.filter(|_| shard == from.shard);
+            let mut smallest = Smallest::new(most - page.len(), after);
+            for event in rows.devices() {
+                smallest.offer(*event.device, event);
+            }
+            let listed = smallest.into_sorted();
+            page.extend(listed.filter_map(|event| row(rows, shard, &Record::Report(event))));
+            if page.len() >= most {
+                break;
+            }
+        }
+        page
+    }
+}
+
+/// What a list shows of a device; nothing of one that was removed.
+fn row(rows: &Shard, shard: u16, record: &Record<&Uuid, &Uuid>) -> Option<DeviceRow> {
+    let (event, retired) = match record {
+        Record::Report(event) => (event, false),
+        Record::Retired(event) => (event, true),
+        Record::Removed { .. } => return None,
+    };
+    let Event { device, user, state, at } = event.cloned();
+    let counted = rows.counted(event);
+    Some(DeviceRow { device, user, state, counted, at, retired, shard })
+}

@@ -1,0 +1,203 @@
+//! Stage 2: what was heard of devices, and the unit's own users.
+
+use std::collections::{BTreeMap, HashMap};
+
+use runtally::shard::UserShard;
+use runtally::store::RolloutId;
+use runtally::{Event, Summary};
+use uuid::Uuid;
+
+use super::image::{Reader, ShardImage, Writer};
+use super::page::Smallest;
+use crate::Failure;
+use crate::ask::{Body, Counted, DeviceRow, Place, Question, UserRow};
+use crate::layout::{Layout, Unit};
+use crate::wire::{Entry, Fact};
+
+/// Rows of a shard: of devices and as many of ghosts, and of users.
+const DEVICES: usize = 2_048;
+const USERS: usize = 2_048;
+
+type Shard = UserShard<Uuid, Uuid, DEVICES, USERS>;
+
+/// The shards of one unit.
+pub(crate) struct Users {
+    layout: Layout,
+    first_shard: u16,
+    shards: BTreeMap<(RolloutId, u16), Box<Shard>>,
+    /// The name of every user, by the id of the user's state.
+    names: HashMap<Uuid, Box<str>>,
+}
+
+impl Users {
+    pub(crate) fn new(unit: Unit, layout: Layout) -> Self {
+        let first_shard = layout.first_shard(unit.partition);
+        Self { layout, first_shard, shards: BTreeMap::new(), names: HashMap::new() }
+    }
+
+    fn shard(&mut self, rollout: RolloutId, shard: u16) -> &mut Shard {
+        if !self.shards.contains_key(&(rollout, shard)) {
+            let mut rows = Box::new(Shard::new());
+            // What began anew, began anew in every shard.
+            if let Some(at) = self.of(rollout).filter_map(|(_, rows)| rows.run_from()).max() {
+                let _ = rows.begin_anew(at);
+            }
+            self.shards.insert((rollout, shard), rows);
+        }
+        self.shards.entry((rollout, shard)).or_default()
+    }
+
+    pub(crate) fn take(&mut self, rollout: RolloutId, entry: &Entry<'_>) -> Result<(), Failure> {
+        let layout = self.layout;
+        match entry {
+            Entry::Record { shard, name, record } => {
+                let is_own = |user: &Uuid| layout.shard(user) == *shard;
+                let joined = self.shard(rollout, *shard).join(record, is_own);
+                let _ = joined.map_err(|full| format!("shard {shard}: {full}"))?;
+                if let Some(user) = record.user().filter(|user| !name.is_empty() && is_own(user))
+                    && !self.names.contains_key(user)
+                {
+                    self.names.insert(*user, (**name).into());
+                }
+            }
+            Entry::RunFrom(at) => {
+                let first = self.first_shard;
+                let _ = self.shard(rollout, first).begin_anew(*at);
+                let all = self.shards.range_mut((rollout, 0)..=(rollout, u16::MAX));
+                for (_, shard) in all {
+                    let _ = shard.begin_anew(*at);
+                }
+            }
+            Entry::Retire { .. } => return Err("a device is retired in the first stage".into()),
+        }
+        Ok(())
+    }
+
+    fn of(&self, rollout: RolloutId) -> impl Iterator<Item = (u16, &Shard)> {
+        let range = self.shards.range((rollout, 0)..=(rollout, u16::MAX));
+        range.map(|((_, shard), rows)| (*shard, &**rows))
+    }
+
+    fn name(&self, user: &Uuid) -> &str {
+        self.names.get(user).map_or("", |name| name)
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        for ((rollout, shard), rows) in &self.shards {
+            let run_from = rows.run_from();
+            writer.head(&ShardImage { rollout: *rollout, shard: *shard, last_run: None, run_from });
+            let number = rows.device_count() + rows.retired_count() + rows.ghost_count();
+            writer.records(number, rows.records().chain(rows.ghosts()));
+            // The names of users who have left end here.
+            let names: Vec<_> = rows.users().map(|it| (it.user, self.name(it.user))).collect();
+            writer.names(&names);
+        }
+        writer.finish()
+    }
+
+    pub(crate) fn restore(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut reader = Reader::new(bytes)?;
+        let layout = self.layout;
+        while let Some(ShardImage { rollout, shard, run_from, .. }) = reader.head()? {
+            let rows = self.shard(rollout, shard);
+            if let Some(at) = run_from {
+                let _ = rows.begin_anew(at);
+            }
+            let is_own = |user: &Uuid| layout.shard(user) == shard;
+            reader.records(|record: &Fact| Ok(rows.join(record, is_own).map(drop)?))?;
+            let names = &mut self.names;
+            reader.names(|id, name| drop(names.insert(id, name.into())))?;
+        }
+        Ok(())
+    }
+
+    /// Rows of devices, and how many of them are ghosts.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let ghosts: usize = self.shards.values().map(|rows| rows.ghost_count()).sum();
+        let own = self.shards.values().map(|rows| rows.device_count() + rows.retired_count());
+        (own.sum::<usize>() + ghosts, ghosts)
+    }
+
+    pub(crate) fn answer(&self, question: &Question) -> Option<Body> {
+        Some(match question {
+            Question::Summaries => {
+                let (rows, ghosts) = self.count();
+                Body::Summaries { counted: self.counted(), rows, ghosts }
+            }
+            Question::User(of, user) => {
+                let shard = self.layout.shard(user);
+                let rows = self.shards.get(&((*of).into(), shard));
+                let row = rows.and_then(|rows| Some(self.row(rows, shard, &rows.user(user)?)));
+                Body::Users(row.into_iter().collect())
+            }
+            Question::Users(of, from, most) => Body::Users(self.page((*of).into(), *from, *most)),
+            Question::UserDevices(of, user, after, most) => {
+                let shard = self.layout.shard(user);
+                let rows = self.shards.get(&((*of).into(), shard));
+                Body::Devices(rows.map_or_else(Vec::new, |rows| {
+                    let mut smallest = Smallest::new(*most, *after);
+                    for event in rows.user_devices(user) {
+                        smallest.offer(*event.device, device(rows, shard, &event));
+                    }
+                    smallest.into_sorted().collect()
+                }))
+            }
+            Question::Names(users) => {
+                let names = users.iter().map(|user| self.names.get(user).map(|it| (**it).into()));
+                Body::Names(names.collect())
+            }
+            _ => return None,
+        })
+    }
+
+    fn counted(&self) -> Vec<Counted> {
+        let mut all = BTreeMap::<RolloutId, Counted>::new();
+        for ((rollout, _), rows) in &self.shards {
+            let counted = all.entry(*rollout).or_insert(Counted {
+                of: (*rollout).into(),
+                summary: Summary::ZERO,
+                listed: 0,
+                run_from: None,
+            });
+            // A sum beyond 2 147 483 647 is more users than a worker has memory for.
+            counted.summary = counted.summary.merge(rows.summary()).unwrap_or(counted.summary);
+            counted.listed += rows.user_count();
+            counted.run_from = counted.run_from.max(rows.run_from());
+        }
+        all.into_values().collect()
+    }
+
+    fn page(&self, rollout: RolloutId, from: Place, most: usize) -> Vec<UserRow> {
+        let mut page = Vec::new();
+        for (shard, rows) in self.of(rollout).filter(|(shard, _)| *shard >= from.shard) {
+            let after = from.after.filter(|_| shard == from.shard);
+            let mut smallest = Smallest::new(most - page.len(), after);
+            for user in rows.users() {
+                smallest.offer(*user.user, user);
+            }
+            page.extend(smallest.into_sorted().map(|user| self.row(rows, shard, &user)));
+            if page.len() >= most {
+                break;
+            }
+        }
+        page
+    }
+
+    fn row(&self, rows: &Shard, shard: u16, user: &runtally::UserRow<'_, Uuid>) -> UserRow {
+        UserRow {
+            user: *user.user,
+            name: self.name(user.user).to_owned(),
+            devices: user.reported(),
+            last_update: user.last_update,
+            listed: rows.user_devices(user.user).count(),
+            shard,
+        }
+    }
+}
+
+fn device(rows: &Shard, shard: u16, event: &Event<&Uuid, &Uuid>) -> DeviceRow {
+    let counted = rows.counted(event);
+    let Event { device, user, state, at } = event.cloned();
+    DeviceRow { device, user, state, counted, at, retired: false, shard }
+}
