@@ -127,6 +127,13 @@ pub struct EventOrder<'a, U> {
     user: Option<&'a U>,
 }
 
+impl<'a, U> EventOrder<'a, U> {
+    /// Of what happened at an instant with this finality, which is above every state's for a removal.
+    pub(crate) const fn new(at: DateTime, finality: u8, user: Option<&'a U>) -> Self {
+        Self { ticks: at.ticks(), finality, offset: at.offset(), user }
+    }
+}
+
 impl<'a, D, U> Event<&'a D, &'a U> {
     /// [`order`](Self::order) of an event whose user is borrowed.
     pub(crate) const fn borrowed_order(&self) -> EventOrder<'a, U> {

@@ -1,4 +1,6 @@
-//! Iterators that know their length.
+//! Iterators that know their length, and those that are shown.
+
+use core::fmt;
 
 /// `left` rows, and no more are in `rows`.
 #[derive(Clone)]
@@ -22,3 +24,12 @@ impl<I: Iterator> Iterator for Exact<I> {
 }
 
 impl<I: Iterator> ExactSizeIterator for Exact<I> {}
+
+/// Shown as a list of its items.
+pub(crate) struct List<I>(pub(crate) I);
+
+impl<I: Iterator<Item: fmt::Debug> + Clone> fmt::Debug for List<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.clone()).finish()
+    }
+}

@@ -41,6 +41,7 @@
 //! |---|---|
 //! | the root | [`Tally`], its changes and rows, and the values they are made of |
 //! | [`snapshot`] | everything a tally holds as a stream of bytes |
+//! | [`shard`] | the two stages in which more devices are counted than one machine holds |
 //! | `graph` | the resources of Microsoft Graph, read strictly |
 //! | `store` | configurations and scripts by id |
 //! | `http` | requests to replies |
@@ -107,6 +108,7 @@ pub mod http;
 #[cfg(feature = "journal")]
 pub mod journal;
 mod sentence;
+pub mod shard;
 pub mod snapshot;
 mod state;
 #[cfg(feature = "graph")]

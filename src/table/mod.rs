@@ -100,6 +100,11 @@ impl<K: Clone + Eq + Hash, V, const N: usize> Table<K, V, N> {
         self.len as usize >= N
     }
 
+    /// The rows ever taken: the numbers of all rows are below.
+    pub(crate) fn rows(&self) -> u16 {
+        self.rows.len() as u16
+    }
+
     /// Where `key` is kept.
     #[cfg_attr(target_pointer_width = "64", inline)]
     pub(crate) fn find(&self, key: &K) -> Option<RowId> {

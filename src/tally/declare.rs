@@ -3,7 +3,7 @@
 use core::hash::Hash;
 
 use super::plan::{Plan, carried};
-use super::record::{RunFrom, UserRecord};
+use super::record::UserRecord;
 use super::{Carried, Effect, Refusal, Tally};
 use crate::table::RowId;
 use crate::{Counted, Counts, DateTime, Summary};
@@ -87,13 +87,11 @@ where
     /// Devices recorded before an instant count as pending.
     #[inline(never)]
     pub(super) fn plan_run_from(&self, at: DateTime, plan: &mut Plan) -> Result<(), Refusal> {
-        let run_from = RunFrom::new(at);
-        if run_from <= self.run_from {
-            let is_same = run_from == self.run_from;
-            plan.effect = if is_same { Effect::Duplicate } else { Effect::Stale };
+        plan.effect = plan.run_from.raise(at);
+        if !plan.effect.is_applied() {
             return Ok(());
         }
-        plan.run_from = run_from;
+        let run_from = plan.run_from;
 
         let live = self.recount_all(run_from);
         let devices = self.carried.devices.checked_add(&live);
@@ -145,7 +143,7 @@ where
 }
 
 /// By the instant: the offset it is written with does not matter.
-fn not_before(
+pub(crate) fn not_before(
     of: Counted,
     written: Option<DateTime>,
     latest: Option<DateTime>,

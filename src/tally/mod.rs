@@ -29,11 +29,17 @@ pub use refusal::Refusal;
 #[cfg(feature = "journal")]
 pub(crate) use rows::After;
 
-use freed::Freed;
-use record::{DeviceRecord, RunFrom, UserRecord};
+pub(crate) use declare::not_before;
+pub(crate) use plan::carried;
+pub(crate) use read::later;
+pub(crate) use record::{RunFrom, Stamp, StateChange};
 
+use freed::Freed;
+use record::{DeviceRecord, UserRecord};
+
+use crate::exact::List;
 use crate::table::Table;
-use crate::{Counts, RunState, Summary};
+use crate::{Counts, Summary};
 
 /// The last state of every device and user of one roll-out, and the counts over them.
 ///
@@ -83,9 +89,6 @@ struct Carried {
     devices: Counts,
     users: Counts,
 }
-
-/// The run state of a device or user before and after; `None` where it is not counted.
-type StateChange = (Option<RunState>, Option<RunState>);
 
 impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
 where
@@ -273,12 +276,6 @@ where
     U: Clone + Ord + Hash + fmt::Debug,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        struct List<I>(I);
-        impl<I: Iterator<Item: fmt::Debug> + Clone> fmt::Debug for List<I> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_list().entries(self.0.clone()).finish()
-            }
-        }
         f.debug_struct("Tally")
             .field("summary", &self.summary)
             .field("carried", &self.carried)

@@ -484,7 +484,7 @@ where
 
 /// What is left to carry of a declared total.
 #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-pub(super) fn carried(of: Counted, written: &Counts, live: &Counts) -> Result<Counts, Refusal> {
+pub(crate) fn carried(of: Counted, written: &Counts, live: &Counts) -> Result<Counts, Refusal> {
     written.checked_sub(live).map_err(|error| {
         let state: RunState = error.state;
         Refusal::BelowLive {

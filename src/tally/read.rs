@@ -413,7 +413,7 @@ where
 }
 
 /// Of two at one instant the declared one: a read returns exactly what was written.
-fn later(declared: Option<DateTime>, latest: Option<DateTime>) -> Option<DateTime> {
+pub(crate) fn later(declared: Option<DateTime>, latest: Option<DateTime>) -> Option<DateTime> {
     match (declared, latest) {
         (Some(declared), Some(latest)) if declared.ticks() >= latest.ticks() => Some(declared),
         (declared, latest) => latest.or(declared),

@@ -3,10 +3,12 @@
 use core::cmp::Ordering;
 use core::num::NonZeroU16;
 
-use super::StateChange;
 use crate::counts::refuses;
 use crate::table::RowId;
-use crate::{Counted, Counts, DateTime, OutOfRange, Refusal, RunState};
+use crate::{Counted, Counts, DateTime, Effect, OutOfRange, Refusal, RunState};
+
+/// The run state of a device or user before and after; `None` where it is not counted.
+pub(crate) type StateChange = (Option<RunState>, Option<RunState>);
 
 /// The order of one device's events, packed: instant, then finality, then offset.
 ///
@@ -42,8 +44,14 @@ impl Stamp {
         Self::from_parts(at, u16::from(state.finality()) << 12)
     }
 
-    fn removal(at: DateTime) -> Self {
-        Self::from_parts(at, REMOVAL)
+    /// In UTC: of two removals at one instant, neither is later.
+    pub(crate) fn removal(at: DateTime) -> Self {
+        Self::from_parts(at.to_utc(), REMOVAL)
+    }
+
+    #[inline]
+    pub(crate) const fn is_removal(self) -> bool {
+        self.tag.get() & REMOVAL == REMOVAL
     }
 
     #[inline]
@@ -53,19 +61,19 @@ impl Stamp {
     }
 
     #[inline]
-    pub(super) const fn ticks(self) -> i64 {
+    pub(crate) const fn ticks(self) -> i64 {
         i64::from_le_bytes(self.ticks)
     }
 
     #[inline]
-    pub(super) fn at(self) -> DateTime {
+    pub(crate) fn at(self) -> DateTime {
         let offset = (self.tag.get() & OFFSET).cast_signed().wrapping_sub(OFFSET_BIAS);
         DateTime::from_parts(self.ticks(), offset)
     }
 
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(super) const fn state(self) -> RunState {
+    pub(crate) const fn state(self) -> RunState {
         match RunState::from_finality(self.finality() as u8) {
             Some(state) => state,
             // Only a removal is above, and that has no state.
@@ -75,18 +83,23 @@ impl Stamp {
 
     /// The state that counts: pending for what was reported before run-from.
     #[inline]
-    pub(super) const fn counted(self, run_from: RunFrom) -> RunState {
+    pub(crate) const fn counted(self, run_from: RunFrom) -> RunState {
         if run_from.is_after(self.ticks()) { RunState::Pending } else { self.state() }
     }
 
     /// 0 to 5, or 6 for a removal.
-    pub(super) const fn finality(self) -> u16 {
+    pub(crate) const fn finality(self) -> u16 {
         self.tag.get() >> 12 & 0b111
     }
 
     #[inline]
-    const fn is_live(self) -> bool {
+    pub(crate) const fn is_live(self) -> bool {
         self.tag.get() & LIVE.get() != 0
+    }
+
+    /// The same of a device that is not listed any more.
+    pub(crate) fn buried(self) -> Self {
+        Self { tag: buried(self.tag), ..self }
     }
 }
 
@@ -107,26 +120,38 @@ impl PartialOrd for Stamp {
 
 /// The instant the roll-out began anew. None is all zero bytes, and before every instant.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RunFrom(u64);
+pub(crate) struct RunFrom(u64);
 
 impl RunFrom {
-    pub(super) const NEVER: Self = Self(0);
+    pub(crate) const NEVER: Self = Self(0);
 
     /// Moves the sign out of the way: no date-time comes out as zero.
     const fn biased(ticks: i64) -> u64 {
         ticks.cast_unsigned() ^ 1 << 63
     }
 
-    pub(super) const fn new(at: DateTime) -> Self {
+    pub(crate) const fn new(at: DateTime) -> Self {
         Self(Self::biased(at.ticks()))
     }
 
     #[inline]
-    pub(super) const fn is_after(self, ticks: i64) -> bool {
+    pub(crate) const fn is_after(self, ticks: i64) -> bool {
         Self::biased(ticks) < self.0
     }
 
-    pub(super) fn at(self) -> Option<DateTime> {
+    /// The maximum of all instants ever given.
+    pub(crate) fn raise(&mut self, at: DateTime) -> Effect {
+        match Self::new(at).cmp(self) {
+            Ordering::Less => Effect::Stale,
+            Ordering::Equal => Effect::Duplicate,
+            Ordering::Greater => {
+                *self = Self::new(at);
+                Effect::Applied { before: None }
+            }
+        }
+    }
+
+    pub(crate) fn at(self) -> Option<DateTime> {
         (self != Self::NEVER)
             .then(|| DateTime::utc(Self::biased(self.0.cast_signed()).cast_signed()))
     }
@@ -157,10 +182,8 @@ impl DeviceRecord {
         Self { stamp, user: None, sibling: None }
     }
 
-    /// In UTC: of two removals at one instant, neither is later.
     pub(super) fn removed(at: DateTime) -> Self {
-        let Stamp { ticks, tag } = Stamp::removal(at.to_utc());
-        Self { stamp: Stamp { ticks, tag: buried(tag) }, user: None, sibling: None }
+        Self { stamp: Stamp::removal(at).buried(), user: None, sibling: None }
     }
 
     /// The tombstone of a device whose record was `stamp` and which counted as `counted`.

@@ -1,0 +1,509 @@
+//! Stage 1: device to greatest record.
+
+use core::fmt;
+use core::hash::Hash;
+
+use super::record::{Kept, Record};
+use super::{Full, Rows};
+use crate::exact::Exact;
+use crate::table::Table;
+use crate::tally::RunFrom;
+use crate::{
+    Counted, Counter, Counts, DateTime, Effect, Entry, Event, RunState, Summary, Totals, Violation,
+};
+
+/// A shard of the first stage: the greatest record of every device that belongs here, with its user
+/// in the row. It gives the device counters and the last run, and says what is to be sent to the
+/// second stage.
+///
+/// `DEVICES` is the number of rows, from 1 to 65 534. A row stays: that of a removed or retired
+/// device too, and none is forgotten to make room.
+///
+/// ```
+/// use runtally::shard::{DeviceShard, Record};
+/// use runtally::{Event, RunState};
+///
+/// let mut shard: DeviceShard<u16, &str, 64> = DeviceShard::new();
+/// let event = Event { device: 7, user: Some("ada"), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+/// assert!(shard.take(&Record::Report(event), |_, _| ())?.is_applied());
+///
+/// // The device changes hands: its former user's shard hears of it too.
+/// let moved = Record::Report(Event { user: Some("bob"), at: "2026-11-21T09:31Z".parse()?, ..event });
+/// let mut sent = Vec::new();
+/// assert!(shard.take(&moved, |user, record| sent.push((*user, record.cloned())))?.is_applied());
+/// assert_eq!(sent, [("bob", moved), ("ada", moved)]);
+/// assert_eq!(shard.summary().devices[RunState::Fail], 1);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct DeviceShard<D, U, const DEVICES: usize> {
+    summary: Summary,
+    run_from: RunFrom,
+    retired: u16,
+    removed: u16,
+    rows: Table<D, Kept<U>, DEVICES>,
+}
+
+impl<D, U, const DEVICES: usize> DeviceShard<D, U, DEVICES>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord,
+{
+    /// An empty shard.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// static SHARD: DeviceShard<u16, u16, 500> = DeviceShard::new();
+    /// assert_eq!(SHARD.row_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            summary: Summary::ZERO,
+            run_from: RunFrom::NEVER,
+            retired: 0,
+            removed: 0,
+            rows: Table::new(),
+        }
+    }
+
+    /// The device counters and the last run of this shard; its user counters are zero.
+    ///
+    /// [Merged](Summary::merge) over all shards of both stages it gives the whole summary.
+    ///
+    /// ```
+    /// use runtally::Summary;
+    /// use runtally::shard::DeviceShard;
+    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().summary(), &Summary::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The rows that are taken: devices, retired ones and removed ones.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().row_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn row_count(&self) -> usize {
+        self.rows.len() as usize
+    }
+
+    /// The devices that are neither removed nor retired.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().device_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn device_count(&self) -> usize {
+        self.rows.len().wrapping_sub(self.retired).wrapping_sub(self.removed) as usize
+    }
+
+    /// The devices that are retired: they count, and are not listed.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().retired_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn retired_count(&self) -> usize {
+        self.retired as usize
+    }
+
+    /// Takes a record in and calls `send` for each user whose shard of the second stage has to hear
+    /// of the device, with what is recorded of it from now on. It is called twice at most.
+    ///
+    /// | the record is | sent is | to the shard of |
+    /// |---|---|---|
+    /// | [`Applied`](Effect::Applied) | the record | its user and, if that is another, the user of what it replaced |
+    /// | [`Stale`](Effect::Stale), and names another user than what is recorded | what is recorded | the user it names |
+    /// | otherwise | nothing | |
+    ///
+    /// What was sent must be acknowledged before a snapshot that holds the row counts as taken. What
+    /// is sent twice, late or in another order does no harm.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if the device has no row and every row is taken. The shard is then as it was, and
+    /// nothing was sent.
+    ///
+    /// ```
+    /// use runtally::shard::{DeviceShard, Record};
+    /// use runtally::{Effect, Event, RunState};
+    ///
+    /// let mut shard: DeviceShard<u16, &str, 64> = DeviceShard::new();
+    /// let event = Event { device: 7, user: Some("ada"), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// assert!(shard.take(&Record::Report(event), |_, _| ())?.is_applied());
+    ///
+    /// // Bob's shard learns that the device is Ada's by now.
+    /// let early = Record::Report(Event { user: Some("bob"), at: "2026-11-21T09:29Z".parse()?, ..event });
+    /// let mut sent = Vec::new();
+    /// let effect = shard.take(&early, |user, record| sent.push((*user, record.cloned())))?;
+    /// assert_eq!((effect, sent), (Effect::Stale, vec![("bob", Record::Report(event))]));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn take(
+        &mut self,
+        record: &Record<D, U>,
+        mut send: impl FnMut(&U, Record<&D, &U>),
+    ) -> Result<Effect, Full> {
+        let Some(row) = self.rows.find(record.device()) else {
+            let kept = Kept::of(record);
+            let counted = kept.counted(self.run_from);
+            let (stamp, full) = (kept.stamp, self.full());
+            self.rows.insert(record.device(), kept).ok_or(full)?;
+            self.count_row(stamp.is_live(), stamp.is_removal(), u16::wrapping_add);
+            self.summary.devices.shift((None, counted));
+            self.ran(record);
+            if let Some(user) = record.user() {
+                send(user, record.as_ref());
+            }
+            return Ok(Effect::Applied { before: None });
+        };
+        self.ran(record);
+        let Some((device, kept)) = self.rows.get_mut(row) else { return Ok(Effect::Unknown) };
+        let order = record.order().cmp(&kept.order());
+        if order.is_le() {
+            if order.is_eq() {
+                return Ok(Effect::Duplicate);
+            }
+            if let Some(user) = record.user()
+                && Some(user) != kept.user.as_ref()
+            {
+                send(user, kept.view(device));
+            }
+            return Ok(Effect::Stale);
+        }
+
+        let before = core::mem::replace(kept, Kept::of(record));
+        let change = (before.counted(self.run_from), kept.counted(self.run_from));
+        let after = kept.stamp;
+        self.count_row(before.stamp.is_live(), before.stamp.is_removal(), u16::wrapping_sub);
+        self.count_row(after.is_live(), after.is_removal(), u16::wrapping_add);
+        self.summary.devices.shift(change);
+        for user in
+            [record.user(), before.user.as_ref().filter(|user| Some(*user) != record.user())]
+        {
+            if let Some(user) = user {
+                send(user, record.as_ref());
+            }
+        }
+        Ok(Effect::Applied { before: change.0 })
+    }
+
+    /// Retires a device: [takes in](Self::take) its greatest event as [`Record::Retired`]. What it
+    /// counts in stays, it is not listed any more, and a later report undoes it.
+    ///
+    /// Unlike records this depends on the order, because it is of what is recorded now.
+    ///
+    /// ```
+    /// use runtally::shard::{DeviceShard, Record};
+    /// use runtally::{Event, RunState};
+    ///
+    /// let mut shard: DeviceShard<u16, u16, 64> = DeviceShard::new();
+    /// let event = Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// assert!(shard.take(&Record::Report(event), |_, _| ())?.is_applied());
+    /// assert!(shard.retire(&7, |_, _| ()).is_applied());
+    /// assert_eq!((shard.device_count(), shard.retired_count()), (0, 1));
+    /// assert_eq!(shard.summary().devices[RunState::Fail], 1);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn retire(&mut self, device: &D, send: impl FnMut(&U, Record<&D, &U>)) -> Effect {
+        match self.device(device) {
+            Some(event) => {
+                let retired = Record::Retired(event.cloned());
+                // It has a row, so none is wanting.
+                self.take(&retired, send).unwrap_or(Effect::Unknown)
+            }
+            None => Effect::Unknown,
+        }
+    }
+
+    /// The roll-out begins anew: every device recorded before `at` counts as pending until it
+    /// reports again. The latest instant ever given holds, in every shard of both stages.
+    ///
+    /// Recounts every row.
+    ///
+    /// ```
+    /// use runtally::Effect;
+    /// use runtally::shard::DeviceShard;
+    ///
+    /// let mut shard: DeviceShard<u16, u16, 8> = DeviceShard::new();
+    /// let at = "2026-11-22T00:00Z".parse()?;
+    /// assert!(shard.begin_anew(at).is_applied());
+    /// assert_eq!(shard.begin_anew(at), Effect::Duplicate);
+    /// assert_eq!(shard.run_from(), Some(at));
+    /// # Ok::<(), runtally::DateTimeError>(())
+    /// ```
+    pub fn begin_anew(&mut self, at: DateTime) -> Effect {
+        let effect = self.run_from.raise(at);
+        if effect.is_applied() {
+            self.summary.devices = self.recount();
+        }
+        effect
+    }
+
+    /// The instant from which the roll-out counts, in UTC; `None` if it never began anew.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().run_from(), None);
+    /// ```
+    #[must_use]
+    pub fn run_from(&self) -> Option<DateTime> {
+        self.run_from.at()
+    }
+
+    /// The record of a device, also of a removed or retired one.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().record(&7), None);
+    /// ```
+    #[must_use]
+    pub fn record(&self, device: &D) -> Option<Record<&D, &U>> {
+        let (device, kept) = self.rows.get(self.rows.find(device)?)?;
+        Some(kept.view(device))
+    }
+
+    /// The greatest event of a device that is neither removed nor retired.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().device(&7), None);
+    /// ```
+    #[must_use]
+    pub fn device(&self, device: &D) -> Option<Event<&D, &U>> {
+        match self.record(device)? {
+            Record::Report(event) => Some(event),
+            Record::Retired(_) | Record::Removed { .. } => None,
+        }
+    }
+
+    /// The record of every row, in the order of the rows.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().records().len(), 0);
+    /// ```
+    pub fn records(&self) -> impl ExactSizeIterator<Item = Record<&D, &U>> + Clone {
+        let rows = self.rows.iter().map(|(_, device, kept)| kept.view(device));
+        Exact { rows, left: self.row_count() }
+    }
+
+    /// The greatest event of every device that is neither removed nor retired.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().devices().len(), 0);
+    /// ```
+    pub fn devices(&self) -> impl ExactSizeIterator<Item = Event<&D, &U>> + Clone {
+        let rows = self.records().filter_map(|record| match record {
+            Record::Report(event) => Some(event),
+            Record::Retired(_) | Record::Removed { .. } => None,
+        });
+        Exact { rows, left: self.device_count() }
+    }
+
+    /// The state a recorded event counts in: its own, or pending if the event is from before
+    /// [`run_from`](Self::run_from).
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// use runtally::{Event, RunState};
+    ///
+    /// let event = Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().counted(&event), RunState::Fail);
+    /// # Ok::<(), runtally::DateTimeError>(())
+    /// ```
+    #[must_use]
+    pub fn counted<A, B>(&self, recorded: &Event<A, B>) -> RunState {
+        crate::tally::Stamp::new(recorded.at, recorded.state).counted(self.run_from)
+    }
+
+    /// Everything the shard holds: an entry for each row, and the totals.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// use runtally::{Entry, Totals};
+    /// let shard: DeviceShard<u16, u16, 8> = DeviceShard::new();
+    /// assert!(shard.entries().eq([Entry::Totals(Totals::default())]));
+    /// ```
+    pub fn entries(&self) -> impl Iterator<Item = Entry<&D, &U>> + Clone {
+        let totals = Totals {
+            last_run: self.summary.last_run,
+            run_from: self.run_from(),
+            ..Totals::default()
+        };
+        let rows = self.records().map(|record| record.into_entry(self.run_from));
+        rows.chain([Entry::Totals(totals)])
+    }
+
+    /// Takes one entry in, in any order and any number of times. What is not of a device shard, a
+    /// user or carried counts, is passed over.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`take`](Self::take).
+    ///
+    /// ```
+    /// use runtally::Entry;
+    /// use runtally::shard::DeviceShard;
+    ///
+    /// let mut shard: DeviceShard<u16, u16, 8> = DeviceShard::new();
+    /// shard.restore(&Entry::Removed { device: 7, at: "2026-11-21T12:00Z".parse()? })?;
+    /// assert_eq!((shard.row_count(), shard.device_count()), (1, 0));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn restore(&mut self, entry: &Entry<D, U>) -> Result<(), Full> {
+        if let Entry::Totals(Totals { last_run, run_from, .. }) = entry {
+            if let Some(at) = last_run {
+                self.summary.ran(*at);
+            }
+            if let Some(at) = run_from {
+                let _ = self.begin_anew(*at);
+            }
+            return Ok(());
+        }
+        match Record::of(entry.clone()) {
+            Some(record) => self.take(&record, |_, _| ()).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts everything once more from the rows and compares.
+    ///
+    /// # Errors
+    ///
+    /// The first invariant that does not hold.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().audit(), Ok(()));
+    /// ```
+    pub fn audit(&self) -> Result<(), Violation> {
+        let of = Counted::Devices;
+        let [mut retired, mut removed] = [0u16; 2];
+        let mut latest = None;
+        for record in self.records() {
+            match record {
+                Record::Retired(_) => retired = retired.saturating_add(1),
+                Record::Removed { .. } => removed = removed.saturating_add(1),
+                Record::Report(_) => {}
+            }
+            latest = latest.max(record.event().map(|event| event.at));
+        }
+        if !self.rows.is_sound() || (retired, removed) != (self.retired, self.removed) {
+            return Err(Violation::Table { of });
+        }
+        compare(of, &self.summary.devices, &self.recount())?;
+        match latest {
+            Some(latest)
+                if self.summary.last_run.is_none_or(|last| last.ticks() < latest.ticks()) =>
+            {
+                Err(Violation::LastRun { latest })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts the table's hash under another seed, as [`Tally::reseed`](crate::Tally::reseed) does.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// let mut shard: DeviceShard<u16, u16, 8> = DeviceShard::new();
+    /// shard.reseed(0x5EED_0F_7155);
+    /// ```
+    pub fn reseed(&mut self, seed: u64) {
+        self.rows.reseed(seed);
+    }
+
+    /// A removal is no run.
+    fn ran(&mut self, record: &Record<D, U>) {
+        if let Some(event) = record.event() {
+            self.summary.ran(event.at);
+        }
+    }
+
+    fn count_row(&mut self, is_live: bool, is_removal: bool, count: impl Fn(u16, u16) -> u16) {
+        if is_removal {
+            self.removed = count(self.removed, 1);
+        } else if !is_live {
+            self.retired = count(self.retired, 1);
+        }
+    }
+
+    fn recount(&self) -> Counts {
+        let mut counts = Counts::ZERO;
+        for (_, _, kept) in self.rows.iter() {
+            counts.shift((None, kept.counted(self.run_from)));
+        }
+        counts
+    }
+
+    fn full(&self) -> Full {
+        Full { of: Rows::Devices, capacity: self.rows.len() }
+    }
+}
+
+/// Kept = counted, for every state.
+pub(super) fn compare(of: Counted, kept: &Counts, counted: &Counts) -> Result<(), Violation> {
+    match RunState::ALL.into_iter().find(|&state| kept[state] != counted[state]) {
+        Some(state) => Err(Violation::Count {
+            counter: Counter { of, state },
+            kept: kept[state],
+            counted: counted[state],
+        }),
+        None => Ok(()),
+    }
+}
+
+impl<D, U, const DEVICES: usize> Default for DeviceShard<D, U, DEVICES>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord,
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Two shards are equal if they hold the same records, last run and run-from, in whatever rows.
+impl<D, U, const DEVICES: usize> PartialEq for DeviceShard<D, U, DEVICES>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord,
+{
+    fn eq(&self, other: &Self) -> bool {
+        self.summary == other.summary
+            && self.run_from == other.run_from
+            && self.row_count() == other.row_count()
+            && self.records().all(|record| other.record(record.device()) == Some(record))
+    }
+}
+
+impl<D, U, const DEVICES: usize> Eq for DeviceShard<D, U, DEVICES>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord,
+{
+}
+
+impl<D, U, const DEVICES: usize> fmt::Debug for DeviceShard<D, U, DEVICES>
+where
+    D: Clone + Eq + Hash + fmt::Debug,
+    U: Clone + Ord + fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceShard")
+            .field("summary", &self.summary)
+            .field("run_from", &self.run_from())
+            .field("records", &crate::exact::List(self.records()))
+            // The seed of the hash stays unsaid: whoever knows it can make keys collide.
+            .finish_non_exhaustive()
+    }
+}

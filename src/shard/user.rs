@@ -1,0 +1,778 @@
+//! Stage 2: what the shard heard of devices, and the counts of its own users.
+
+use core::fmt;
+use core::hash::Hash;
+
+use super::record::{Kept, Record, RecordOrder, order_of, view};
+use super::{Full, Rows};
+use crate::exact::{Exact, List};
+use crate::table::{RowId, Table};
+use crate::tally::{RunFrom, Stamp, StateChange, carried, later, not_before};
+use crate::{
+    Counted, Counts, DateTime, Effect, Entry, Event, Overflow, Refusal, RunState, Summary, Totals,
+    UserRow,
+};
+
+/// A shard of the second stage: joins the records it hears and counts its own users.
+///
+/// There are `DEVICES` rows for devices of own users, as many for [ghosts](super#ghosts), and `USERS`
+/// rows for users: each a number from 1 to 65 534. A user's row appears with the first device and goes
+/// with the last one, unless the user is declared.
+///
+/// ```
+/// use runtally::shard::{Record, UserShard};
+/// use runtally::{Event, RunState};
+///
+/// let is_own = |user: &&str| *user == "ada";
+/// let mut shard: UserShard<u16, &str, 64, 16> = UserShard::new();
+/// let event = Event { device: 7, user: Some("ada"), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+/// assert!(shard.join(&Record::Report(event), is_own)?.is_applied());
+/// assert_eq!(shard.summary().users[RunState::Fail], 1);
+///
+/// // The device is another's now, whom another shard counts.
+/// let moved = Event { user: Some("bob"), at: "2026-11-21T09:31Z".parse()?, ..event };
+/// assert!(shard.join(&Record::Report(moved), is_own)?.is_applied());
+/// assert_eq!(shard.summary().users[RunState::Fail], 0);
+/// assert_eq!((shard.device_count(), shard.ghost_count()), (0, 1));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct UserShard<D, U, const DEVICES: usize, const USERS: usize> {
+    /// Of users alone.
+    pub(super) summary: Summary,
+    pub(super) run_from: RunFrom,
+    pub(super) retired: u16,
+    pub(super) devices: Table<D, Owned, DEVICES>,
+    pub(super) ghosts: Table<D, Kept<U>, DEVICES>,
+    pub(super) users: Table<U, User, USERS>,
+    pub(super) declared: Table<U, Declared, USERS>,
+}
+
+/// A device of an own user.
+#[derive(Clone, Copy)]
+pub(super) struct Owned {
+    pub(super) stamp: Stamp,
+    pub(super) user: RowId,
+    /// The next device of the same user.
+    pub(super) sibling: Option<RowId>,
+}
+
+/// An own user. What is declared lies in a table of its own, since of most users nothing is.
+#[derive(Clone, Copy, Default)]
+pub(super) struct User {
+    /// The first of the user's devices.
+    pub(super) first: Option<RowId>,
+    /// The user's device rows in each run state, retired ones among them.
+    live: [u16; 6],
+    pub(super) is_declared: bool,
+}
+
+impl User {
+    pub(super) fn live(&self) -> Counts {
+        Counts::from_rows(self.live)
+    }
+
+    fn set_live(&mut self, live: &Counts) {
+        // A table has few enough rows for 16 bits.
+        self.live = <[u32; 6]>::from(*live).map(|rows| rows as u16);
+    }
+
+    fn keeps_row(&self) -> bool {
+        self.is_declared || self.first.is_some()
+    }
+}
+
+/// What was declared of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Declared {
+    pub(super) carried: Counts,
+    pub(super) last_update: Option<DateTime>,
+}
+
+impl Declared {
+    const NOTHING: Self = Self { carried: Counts::ZERO, last_update: None };
+}
+
+impl<D, U, const DEVICES: usize, const USERS: usize> UserShard<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    /// An empty shard.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// static SHARD: UserShard<u16, u16, 500, 33> = UserShard::new();
+    /// assert_eq!(SHARD.device_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            summary: Summary::ZERO,
+            run_from: RunFrom::NEVER,
+            retired: 0,
+            devices: Table::new(),
+            ghosts: Table::new(),
+            users: Table::new(),
+            declared: Table::new(),
+        }
+    }
+
+    /// The user counters of this shard; its device counters are zero, and it has no last run.
+    ///
+    /// [Merged](Summary::merge) over all shards of both stages it gives the whole summary.
+    ///
+    /// ```
+    /// use runtally::Summary;
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().summary(), &Summary::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Joins a record: it replaces what is known of its device if it is greater.
+    ///
+    /// `is_own` tells whether a user belongs to this shard. It must give the same answer for a user
+    /// every time, for as long as the shard or a snapshot of it is kept.
+    ///
+    /// Constant time, but for a device that leaves an own user: that takes a walk along the user's
+    /// devices.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if there is no row for the device, its user or the ghost. The shard is then as it was.
+    ///
+    /// ```
+    /// use runtally::shard::{Record, UserShard};
+    /// use runtally::{Effect, Event, RunState};
+    ///
+    /// let mut shard: UserShard<u16, u16, 64, 16> = UserShard::new();
+    /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// let (report, is_own) = (Record::Report(event), |user: &u16| *user < 10);
+    /// assert_eq!(shard.join(&report, is_own)?, Effect::Applied { before: None });
+    /// assert_eq!(shard.join(&report, is_own)?, Effect::Duplicate);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn join(
+        &mut self,
+        record: &Record<D, U>,
+        is_own: impl Fn(&U) -> bool,
+    ) -> Result<Effect, Full> {
+        let device = record.device();
+        let row = self.devices.find(device);
+        let ghost = if row.is_none() { self.ghosts.find(device) } else { None };
+        let known = row
+            .and_then(|row| self.owned_order(row))
+            .or_else(|| Some(self.ghosts.get(ghost?)?.1.order()));
+        match known.map(|known| record.order().cmp(&known)) {
+            Some(core::cmp::Ordering::Less) => return Ok(Effect::Stale),
+            Some(core::cmp::Ordering::Equal) => return Ok(Effect::Duplicate),
+            _ => {}
+        }
+        let before = row.and_then(|row| self.devices.get(row)).map(|(_, owned)| *owned);
+        match record.user().filter(|user| is_own(user)) {
+            Some(user) => self.put_owned(record, user, row.zip(before), ghost)?,
+            None => self.put_ghost(record, row.zip(before), ghost)?,
+        }
+        Ok(Effect::Applied { before: before.map(|owned| owned.stamp.counted(self.run_from)) })
+    }
+
+    /// The device counts for an own user.
+    fn put_owned(
+        &mut self,
+        record: &Record<D, U>,
+        user: &U,
+        known: Option<(RowId, Owned)>,
+        ghost: Option<RowId>,
+    ) -> Result<(), Full> {
+        let stamp = record.stamp();
+        let counted = Some(stamp.counted(self.run_from));
+        let to = self.users.find(user);
+        if let Some((row, owned)) = known
+            && Some(owned.user) == to
+        {
+            // It stays in the chain of its user: no walk along that.
+            self.shift_user(owned.user, (Some(owned.stamp.counted(self.run_from)), counted));
+            self.count_retired(owned.stamp, u16::wrapping_sub);
+            self.count_retired(stamp, u16::wrapping_add);
+            if let Some(owned) = self.devices.value_mut(row) {
+                owned.stamp = stamp;
+            }
+            return Ok(());
+        }
+
+        if known.is_none() && self.devices.is_full() {
+            return Err(Full { of: Rows::Devices, capacity: self.devices.len() });
+        }
+        // The row that the former user leaves behind would do.
+        let is_left = known.is_some_and(|(_, owned)| self.is_last_of(&owned));
+        if to.is_none() && self.users.is_full() && !is_left {
+            return Err(Full { of: Rows::Users, capacity: self.users.len() });
+        }
+
+        if let Some((row, owned)) = known {
+            self.leave(row, &owned);
+        }
+        if let Some(ghost) = ghost {
+            self.ghosts.remove(ghost);
+        }
+        let Some(to) = to.or_else(|| self.users.insert(user, User::default())) else {
+            return Ok(());
+        };
+        let first = self.users.get(to).and_then(|(_, user)| user.first);
+        let owned = Owned { stamp, user: to, sibling: first };
+        let row = match known {
+            Some((row, _)) => {
+                if let Some(before) = self.devices.value_mut(row) {
+                    *before = owned;
+                }
+                Some(row)
+            }
+            None => self.devices.insert(record.device(), owned),
+        };
+        if let Some(user) = self.users.value_mut(to) {
+            user.first = row;
+        }
+        self.shift_user(to, (None, counted));
+        self.count_retired(stamp, u16::wrapping_add);
+        Ok(())
+    }
+
+    /// The device counts for nobody here.
+    fn put_ghost(
+        &mut self,
+        record: &Record<D, U>,
+        known: Option<(RowId, Owned)>,
+        ghost: Option<RowId>,
+    ) -> Result<(), Full> {
+        let kept = Kept::of(record);
+        if let Some(ghost) = ghost.and_then(|ghost| self.ghosts.value_mut(ghost)) {
+            *ghost = kept;
+            return Ok(());
+        }
+        let full = Full { of: Rows::Ghosts, capacity: self.ghosts.len() };
+        self.ghosts.insert(record.device(), kept).ok_or(full)?;
+        if let Some((row, owned)) = known {
+            self.leave(row, &owned);
+            self.devices.remove(row);
+        }
+        Ok(())
+    }
+
+    /// A device leaves its user; its own row is the caller's to change.
+    fn leave(&mut self, row: RowId, owned: &Owned) {
+        let Some(user) = self.users.value_mut(owned.user) else { return };
+        let mut link = &mut user.first;
+        while *link != Some(row) {
+            let Some(before) = *link else { return };
+            let Some(before) = self.devices.value_mut(before) else { return };
+            link = &mut before.sibling;
+        }
+        *link = owned.sibling;
+        self.shift_user(owned.user, (Some(owned.stamp.counted(self.run_from)), None));
+        self.count_retired(owned.stamp, u16::wrapping_sub);
+        if self.users.get(owned.user).is_some_and(|(_, user)| !user.keeps_row()) {
+            self.users.remove(owned.user);
+        }
+    }
+
+    /// True if the user's row goes with this device.
+    fn is_last_of(&self, owned: &Owned) -> bool {
+        let user = self.users.get(owned.user);
+        user.is_some_and(|(_, user)| !user.is_declared && user.live().total() == 1)
+    }
+
+    fn shift_user(&mut self, row: RowId, change: StateChange) {
+        let before = self.state_of(row);
+        if let Some(user) = self.users.value_mut(row) {
+            let mut live = user.live();
+            live.shift(change);
+            user.set_live(&live);
+        }
+        self.summary.users.shift((before, self.state_of(row)));
+    }
+
+    fn count_retired(&mut self, stamp: Stamp, count: impl Fn(u16, u16) -> u16) {
+        if !stamp.is_live() {
+            self.retired = count(self.retired, 1);
+        }
+    }
+
+    fn state_of(&self, row: RowId) -> Option<RunState> {
+        let (key, user) = self.users.get(row)?;
+        let (live, carried) = (user.live(), self.declared_of(key, user).carried);
+        let is_in = |state: &RunState| live[*state] > 0 || carried[*state] > 0;
+        RunState::BY_SEVERITY.into_iter().rfind(is_in)
+    }
+
+    fn declared_of(&self, key: &U, user: &User) -> Declared {
+        let row = if user.is_declared { self.declared.find(key) } else { None };
+        row.and_then(|row| self.declared.get(row)).map_or(Declared::NOTHING, |(_, it)| *it)
+    }
+
+    /// Sets the *reported* device counts of a user and, where it is given, the last update, as
+    /// [`Change::DeclareUser`](crate::Change::DeclareUser) does. The row stays until
+    /// [`undeclare`](Self::undeclare), even without devices.
+    ///
+    /// Unlike records this depends on the order: it is applied at a position of the log.
+    ///
+    /// # Errors
+    ///
+    /// The shard is then as it was.
+    ///
+    /// - [`Refusal::UsersFull`]: there is no row for the user.
+    /// - [`Refusal::BelowLive`]: a count is below the number of the user's rows.
+    /// - [`Refusal::BeforeRow`]: the last update is earlier than a row's.
+    /// - [`Refusal::UserOverflow`]: a count is above [`Counts::MAX`] - `DEVICES`, so a record might
+    ///   have to be refused later.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// use runtally::{Counts, RunState};
+    ///
+    /// let mut shard: UserShard<u16, &str, 8, 8> = UserShard::new();
+    /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
+    /// assert!(shard.declare(&"ada", &five, None)?.is_applied());
+    /// assert_eq!(shard.user(&"ada").map(|ada| ada.reported()), Some(five));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn declare(
+        &mut self,
+        user: &U,
+        devices: &Counts,
+        last_update: Option<DateTime>,
+    ) -> Result<Effect, Refusal> {
+        let row = self.users.find(user);
+        let record = row.and_then(|row| self.users.get(row)).map(|(_, user)| *user);
+        let record = record.unwrap_or_default();
+        let most = Counts::from_rows([DEVICES as u16; 6]);
+        let past = |error: crate::OutOfRange| {
+            let Overflow(counter) = error.of(Counted::Devices);
+            Refusal::UserOverflow(Overflow(counter))
+        };
+        let _ = devices.checked_add(&most).map_err(past)?;
+        let carried = carried(Counted::Devices, devices, &record.live())?;
+        if last_update.is_some() {
+            not_before(Counted::Users, last_update, self.latest_of(&record))?;
+        }
+        let declared = Declared { carried, last_update };
+        if self.put_declared(user, row, declared).is_none() {
+            return Err(Refusal::UsersFull { capacity: self.users.len() });
+        }
+        Ok(Effect::Applied { before: None })
+    }
+
+    /// Takes the declaration of a user back. The row stays while it has devices.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// use runtally::{Counts, Effect};
+    ///
+    /// let mut shard: UserShard<u16, &str, 8, 8> = UserShard::new();
+    /// assert_eq!(shard.undeclare(&"ada"), Effect::Unknown);
+    /// assert!(shard.declare(&"ada", &Counts::ZERO, None)?.is_applied());
+    /// assert!(shard.undeclare(&"ada").is_applied());
+    /// assert_eq!(shard.user_count(), 0);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn undeclare(&mut self, user: &U) -> Effect {
+        let (Some(row), Some(declared)) = (self.users.find(user), self.declared.find(user)) else {
+            return Effect::Unknown;
+        };
+        let before = self.state_of(row);
+        self.declared.remove(declared);
+        if let Some(user) = self.users.value_mut(row) {
+            user.is_declared = false;
+        }
+        self.summary.users.shift((before, self.state_of(row)));
+        if self.users.get(row).is_some_and(|(_, user)| !user.keeps_row()) {
+            self.users.remove(row);
+        }
+        Effect::Applied { before: None }
+    }
+
+    /// `None` if there is no row for the user; nothing has changed then.
+    fn put_declared(&mut self, user: &U, row: Option<RowId>, declared: Declared) -> Option<()> {
+        let known = row.and_then(|_| self.declared.find(user));
+        let before = row.and_then(|row| self.state_of(row));
+        if let Some(known) = known {
+            self.declared.respell(known, user);
+            *self.declared.value_mut(known)? = declared;
+        } else {
+            // As many rows as users, and each of these has one of those.
+            if row.is_none() && self.users.is_full() {
+                return None;
+            }
+            self.declared.insert(user, declared)?;
+        }
+        let row = row.or_else(|| self.users.insert(user, User::default()))?;
+        self.users.respell(row, user);
+        self.users.value_mut(row)?.is_declared = true;
+        self.summary.users.shift((before, self.state_of(row)));
+        Some(())
+    }
+
+    /// The roll-out begins anew, as [`DeviceShard::begin_anew`](super::DeviceShard::begin_anew) says.
+    ///
+    /// Recounts every row.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// let mut shard: UserShard<u16, u16, 8, 8> = UserShard::new();
+    /// assert!(shard.begin_anew("2026-11-22T00:00Z".parse()?).is_applied());
+    /// # Ok::<(), runtally::DateTimeError>(())
+    /// ```
+    pub fn begin_anew(&mut self, at: DateTime) -> Effect {
+        let effect = self.run_from.raise(at);
+        if !effect.is_applied() {
+            return effect;
+        }
+        let mut users = Counts::ZERO;
+        for number in 0..self.users.rows() {
+            let Some(row) = RowId::from_number(number) else { break };
+            let Some(first) = self.users.get(row).map(|(_, user)| user.first) else { continue };
+            let mut live = Counts::ZERO;
+            self.chain(first).for_each(|(_, owned)| live.enter(owned.stamp.counted(self.run_from)));
+            if let Some(user) = self.users.value_mut(row) {
+                user.set_live(&live);
+            }
+            users.shift((None, self.state_of(row)));
+        }
+        self.summary.users = users;
+        effect
+    }
+
+    /// The instant from which the roll-out counts, in UTC; `None` if it never began anew.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().run_from(), None);
+    /// ```
+    #[must_use]
+    pub fn run_from(&self) -> Option<DateTime> {
+        self.run_from.at()
+    }
+
+    /// The devices of own users that are neither removed nor retired.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().device_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn device_count(&self) -> usize {
+        self.devices.len().wrapping_sub(self.retired) as usize
+    }
+
+    /// The devices of own users that are retired: they count, and are not listed.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().retired_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn retired_count(&self) -> usize {
+        self.retired as usize
+    }
+
+    /// The devices that were heard of and count for nobody here.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().ghost_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn ghost_count(&self) -> usize {
+        self.ghosts.len() as usize
+    }
+
+    /// The rows of devices that are taken: those of own users, retired or not, and ghosts.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().row_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn row_count(&self) -> usize {
+        (self.devices.len() as usize).wrapping_add(self.ghosts.len() as usize)
+    }
+
+    /// The users that have a row: those with devices and those that were declared.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().user_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn user_count(&self) -> usize {
+        self.users.len() as usize
+    }
+
+    /// The record of a device, also of a ghost.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().record(&7), None);
+    /// ```
+    #[must_use]
+    pub fn record(&self, device: &D) -> Option<Record<&D, &U>> {
+        if let Some(row) = self.devices.find(device) {
+            let (device, owned) = self.devices.get(row)?;
+            return Some(self.owned_view(device, owned));
+        }
+        let (device, ghost) = self.ghosts.get(self.ghosts.find(device)?)?;
+        Some(ghost.view(device))
+    }
+
+    /// The record of every device that counts for an own user, in the order of the rows.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().records().len(), 0);
+    /// ```
+    pub fn records(&self) -> impl ExactSizeIterator<Item = Record<&D, &U>> + Clone {
+        let rows = self.devices.iter().map(|(_, device, owned)| self.owned_view(device, owned));
+        Exact { rows, left: self.devices.len().into() }
+    }
+
+    /// The record of every ghost, in the order of the rows.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().ghosts().len(), 0);
+    /// ```
+    pub fn ghosts(&self) -> impl ExactSizeIterator<Item = Record<&D, &U>> + Clone {
+        let rows = self.ghosts.iter().map(|(_, device, ghost)| ghost.view(device));
+        Exact { rows, left: self.ghost_count() }
+    }
+
+    /// What is kept of a user; `None` if there is no row. The user's devices are looked through for
+    /// the last update.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert!(UserShard::<u16, u16, 8, 8>::new().user(&1).is_none());
+    /// ```
+    #[must_use]
+    pub fn user(&self, user: &U) -> Option<UserRow<'_, U>> {
+        let (key, user) = self.users.get(self.users.find(user)?)?;
+        Some(self.user_view(key, user))
+    }
+
+    /// The run state of a user, in constant time: the most severe among that user's devices.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().user_state(&1), None);
+    /// ```
+    #[must_use]
+    pub fn user_state(&self, user: &U) -> Option<RunState> {
+        self.state_of(self.users.find(user)?)
+    }
+
+    /// What is kept of every user, in the order of the rows.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().users().len(), 0);
+    /// ```
+    pub fn users(&self) -> impl ExactSizeIterator<Item = UserRow<'_, U>> + Clone {
+        let rows = self.users.iter().map(|(_, key, user)| self.user_view(key, user));
+        Exact { rows, left: self.user_count() }
+    }
+
+    /// The greatest event of each device of a user that is not retired, in no order.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().user_devices(&1).count(), 0);
+    /// ```
+    pub fn user_devices(&self, user: &U) -> impl Iterator<Item = Event<&D, &U>> + Clone {
+        let first = self.users.find(user).and_then(|row| self.users.get(row)?.1.first);
+        self.chain(first).filter_map(|(device, owned)| match self.owned_view(device, owned) {
+            Record::Report(event) => Some(event),
+            Record::Retired(_) | Record::Removed { .. } => None,
+        })
+    }
+
+    /// The state a recorded event counts in: its own, or pending if the event is from before
+    /// [`run_from`](Self::run_from).
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// use runtally::{Event, RunState};
+    ///
+    /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().counted(&event), RunState::Fail);
+    /// # Ok::<(), runtally::DateTimeError>(())
+    /// ```
+    #[must_use]
+    pub fn counted<A, B>(&self, recorded: &Event<A, B>) -> RunState {
+        Stamp::new(recorded.at, recorded.state).counted(self.run_from)
+    }
+
+    /// Everything the shard holds: an entry for each row of a device, ghosts among them, and of each
+    /// user who is declared, and the totals.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// use runtally::{Entry, Totals};
+    /// let shard: UserShard<u16, u16, 8, 8> = UserShard::new();
+    /// assert!(shard.entries().eq([Entry::Totals(Totals::default())]));
+    /// ```
+    pub fn entries(&self) -> impl Iterator<Item = Entry<&D, &U>> + Clone {
+        let devices = self.records().map(|record| record.into_entry(self.run_from));
+        let ghosts = self.ghosts().map(|record| record.into_entry(self.run_from));
+        let users = self.declared.iter().map(|(_, user, &Declared { carried, last_update })| {
+            Entry::User { user, kept: crate::Kept { carried, last_update, declared: true } }
+        });
+        let totals = Totals { run_from: self.run_from(), ..Totals::default() };
+        devices.chain(ghosts).chain(users).chain([Entry::Totals(totals)])
+    }
+
+    /// Takes one entry in: records are [joined](Self::join), in any order and any number of times;
+    /// what is declared of a user is replaced.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`join`](Self::join).
+    ///
+    /// ```
+    /// use runtally::Entry;
+    /// use runtally::shard::UserShard;
+    ///
+    /// let mut shard: UserShard<u16, u16, 8, 8> = UserShard::new();
+    /// shard.restore(&Entry::Removed { device: 7, at: "2026-11-21T12:00Z".parse()? }, |_| true)?;
+    /// assert_eq!(shard.ghost_count(), 1);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn restore(
+        &mut self,
+        entry: &Entry<D, U>,
+        is_own: impl Fn(&U) -> bool,
+    ) -> Result<(), Full> {
+        match entry {
+            Entry::User { user, kept: crate::Kept { declared: false, .. } } => {
+                let _ = self.undeclare(user);
+                Ok(())
+            }
+            Entry::User { user, kept: crate::Kept { carried, last_update, .. } } => {
+                let declared = Declared { carried: *carried, last_update: *last_update };
+                let full = Full { of: Rows::Users, capacity: self.users.len() };
+                self.put_declared(user, self.users.find(user), declared).ok_or(full)
+            }
+            Entry::Totals(Totals { run_from, .. }) => {
+                if let Some(at) = run_from {
+                    let _ = self.begin_anew(*at);
+                }
+                Ok(())
+            }
+            _ => match Record::of(entry.clone()) {
+                Some(record) => self.join(&record, is_own).map(drop),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Puts the tables' hash under another seed, as [`Tally::reseed`](crate::Tally::reseed) does.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// let mut shard: UserShard<u16, u16, 8, 8> = UserShard::new();
+    /// shard.reseed(0x5EED_0F_7155);
+    /// ```
+    pub fn reseed(&mut self, seed: u64) {
+        self.devices.reseed(seed);
+        self.ghosts.reseed(seed);
+        self.users.reseed(seed);
+        self.declared.reseed(seed);
+    }
+
+    fn owned_order(&self, row: RowId) -> Option<RecordOrder<'_, U>> {
+        let owned = self.devices.get(row)?.1;
+        Some(order_of(owned.stamp, self.users.get(owned.user).map(|(user, _)| user)))
+    }
+
+    fn owned_view<'a>(&'a self, device: &'a D, owned: &Owned) -> Record<&'a D, &'a U> {
+        view(device, owned.stamp, self.users.get(owned.user).map(|(user, _)| user))
+    }
+
+    fn user_view<'a>(&'a self, key: &'a U, user: &User) -> UserRow<'a, U> {
+        let declared = self.declared_of(key, user);
+        UserRow {
+            user: key,
+            live: user.live(),
+            carried: declared.carried,
+            last_update: later(declared.last_update, self.latest_of(user)),
+            declared: user.is_declared,
+        }
+    }
+
+    /// The latest date-time of a user's devices.
+    fn latest_of(&self, user: &User) -> Option<DateTime> {
+        self.chain(user.first).map(|(_, owned)| owned.stamp.at()).max()
+    }
+
+    /// The chain of a user's devices, from `first` on: no longer than the table is.
+    pub(super) fn chain(&self, first: Option<RowId>) -> impl Iterator<Item = (&D, &Owned)> + Clone {
+        core::iter::successors(first.and_then(|first| self.devices.get(first)), |(_, owned)| {
+            self.devices.get(owned.sibling?)
+        })
+        .take(self.devices.len().into())
+    }
+}
+
+impl<D, U, const DEVICES: usize, const USERS: usize> Default for UserShard<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Two shards are equal if they hold the same records of the same devices and the same declarations,
+/// in whatever rows.
+impl<D, U, const DEVICES: usize, const USERS: usize> PartialEq for UserShard<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    fn eq(&self, other: &Self) -> bool {
+        self.summary == other.summary
+            && self.run_from == other.run_from
+            && self.device_count() == other.device_count()
+            && self.ghost_count() == other.ghost_count()
+            && self.user_count() == other.user_count()
+            && self.records().all(|record| other.record(record.device()) == Some(record))
+            && self.ghosts().all(|record| other.record(record.device()) == Some(record))
+            && self.users().all(|user| other.user(user.user) == Some(user))
+    }
+}
+
+impl<D, U, const DEVICES: usize, const USERS: usize> Eq for UserShard<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+}
+
+impl<D, U, const DEVICES: usize, const USERS: usize> fmt::Debug for UserShard<D, U, DEVICES, USERS>
+where
+    D: Clone + Eq + Hash + fmt::Debug,
+    U: Clone + Ord + Hash + fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserShard")
+            .field("summary", &self.summary)
+            .field("run_from", &self.run_from())
+            .field("records", &List(self.records()))
+            .field("ghosts", &List(self.ghosts()))
+            .field("users", &List(self.users()))
+            // The seed of the hash stays unsaid: whoever knows it can make keys collide.
+            .finish_non_exhaustive()
+    }
+}
