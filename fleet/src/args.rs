@@ -1,12 +1,20 @@
 //! The command line.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::time::Duration;
 
 use lexopt::prelude::*;
+use runtally::DateTime;
+use runtally::http::Clock;
+use runtally::store::RolloutId;
+use runtally_service::Origin;
 use tracing::level_filters::LevelFilter;
 
+use uuid::Uuid;
+
 use crate::connect::Nats;
+use crate::gateway;
 use crate::init::Init;
 use crate::worker;
 
@@ -16,6 +24,8 @@ Counts roll-outs past one machine: partitions on NATS JetStream (nats-server 2.1
 Usage: runtally-fleet COMMAND --nats URL [OPTIONS]
 
   init      make what a fleet needs on the server; running it again does no harm
+  gateway   take device states over HTTP and put them on the log; answer what is asked
+  ingest    put device states from standard input on the log
   worker    hold partitions: take in what is reported, and answer what is asked
 
 runtally-fleet COMMAND --help lists the options of a command. Every command takes
@@ -32,12 +42,39 @@ changes replicas and lease; other numbers of partitions or virtual shards are re
 
 Usage: runtally-fleet init --nats URL --partitions N [OPTIONS]
 
-  --partitions N       streams of each stage, 1 to 1024, fixed for ever: no more workers than twice
+  --partitions N       streams of each stage, 1 to 256, fixed for ever: no more workers than twice
                        as many find work; 32 suits most fleets
   --virtual-shards V   shards of each stage, N to 65535, fixed for ever (default 8 a partition, at
                        least 256); each has room for 65534 devices, so allow twice what you expect
   --replicas R         copies the server keeps of everything, 1 to 5 (default 1)
   --lease SECONDS      how long a worker that is silent keeps its partitions (default 6, at least 2)";
+
+const GATEWAY: &str = "\
+Answers Microsoft Graph's requests as runtally-service does: what is reported goes on the log, and
+what is read comes from the workers. Start as many as you need; they keep nothing.
+
+Usage: runtally-fleet gateway --nats URL --configuration GUID [OPTIONS]
+
+  --listen ADDRESS:PORT    where to listen (default 127.0.0.1:8080); port 0 picks one
+  --configuration GUID     a hardware configuration to count; may be given several times
+  --script GUID            a management script to count; may be given several times
+  --version-of GUID=N      the version of a configuration or script named here: a report on a lower
+                           internalVersion counts as pending
+  --bare                   answer GET runSummary without the envelope {\"value\": ...}
+  --origin URL             where clients reach the gateway, for links (default: as requested)
+  --earliest DATE-TIME     the earliest time that a device's clock may say (default
+                           2001-01-01T00:00:00Z); what is earlier counts as reported now
+  --ahead HOURS            how far a device's clock may be ahead (default 24); what is later counts
+                           as reported now
+
+RUNTALLY_READ_TOKEN and RUNTALLY_WRITE_TOKEN are the tokens, 12 to 1024 visible ASCII characters.";
+
+const INGEST: &str = "\
+Reads device states from standard input, one JSON object a line as POST .../deviceRunStates takes it,
+and puts them on the log, 256 a message. Says how many once all of them are acknowledged. Exits with
+1 if a line was refused; each is named on standard error. Reading the same input again does no harm.
+
+Usage: runtally-fleet ingest --nats URL (--configuration GUID | --script GUID)";
 
 const WORKER: &str = "\
 Holds a fair share of the partitions of a fleet, on one core; start as many as you need, and stop
@@ -55,6 +92,8 @@ after-apply, after-publish, after-acknowledgement, after-object or after-swap.";
 
 /// What is to be done.
 pub(crate) enum Command {
+    Gateway(gateway::Options),
+    Ingest(RolloutId),
     Init(Init),
     Worker(worker::Options),
 }
@@ -83,6 +122,13 @@ struct Given {
     lease: Option<Duration>,
     snapshot_every: Option<Duration>,
     metrics: Option<std::net::SocketAddr>,
+    listen: Option<std::net::SocketAddr>,
+    rollouts: BTreeMap<RolloutId, i32>,
+    versions: Vec<(Uuid, i32)>,
+    bare: bool,
+    origin: Option<Origin>,
+    earliest: Option<DateTime>,
+    ahead: Option<Duration>,
 }
 
 impl Ask {
@@ -98,6 +144,14 @@ impl Ask {
         };
         let (help, allowed): (_, &[&str]) = match &*name {
             "init" => (INIT, &["partitions", "virtual-shards", "replicas", "lease"]),
+            "gateway" => (
+                GATEWAY,
+                &[
+                    "listen", "configuration", "script", "version-of", "bare", "origin", "earliest",
+                    "ahead",
+                ],
+            ),
+            "ingest" => (INGEST, &["configuration", "script"]),
             "worker" => (WORKER, &["snapshot-every", "metrics"]),
             other => return Err(format!("there is no command {other}").into()),
         };
@@ -127,7 +181,7 @@ impl Ask {
 impl Given {
     fn set(&mut self, option: &str, parser: &mut lexopt::Parser) -> Result<(), lexopt::Error> {
         match option {
-            "partitions" => self.partitions = Some(number(option, &parser.value()?, 1, 1024)?),
+            "partitions" => self.partitions = Some(number(option, &parser.value()?, 1, 256)?),
             "virtual-shards" => {
                 self.virtual_shards = Some(number(option, &parser.value()?, 1, u16::MAX)?);
             }
@@ -140,6 +194,21 @@ impl Given {
                 let seconds = number(option, &parser.value()?, 1, 3600)?;
                 self.snapshot_every = Some(Duration::from_secs(seconds.into()));
             }
+            "listen" => self.listen = Some(parser.value()?.parse()?),
+            "configuration" => {
+                self.rollouts.insert(RolloutId::configuration(parser.value()?.parse()?), 0);
+            }
+            "script" => {
+                self.rollouts.insert(RolloutId::script(parser.value()?.parse()?), 0);
+            }
+            "version-of" => self.versions.push(version(&parser.value()?)?),
+            "bare" => self.bare = true,
+            "origin" => self.origin = Some(parser.value()?.parse()?),
+            "earliest" => self.earliest = Some(parser.value()?.parse()?),
+            "ahead" => {
+                let hours = number(option, &parser.value()?, 0, u16::MAX)?;
+                self.ahead = Some(Duration::from_hours(hours.into()));
+            }
             "metrics" => self.metrics = Some(parser.value()?.parse()?),
             _ => return Err(format!("--{option}: unknown").into()),
         }
@@ -147,12 +216,43 @@ impl Given {
     }
 
     fn command(self, name: &str) -> Result<Command, lexopt::Error> {
-        if name == "worker" {
-            return Ok(Command::Worker(worker::Options {
+        match name {
+            "worker" => Ok(Command::Worker(worker::Options {
                 snapshot_every: self.snapshot_every.unwrap_or(Duration::from_secs(30)),
                 metrics: self.metrics,
-            }));
+            })),
+            "gateway" => self.gateway(),
+            "ingest" => match self.rollouts.into_keys().collect::<Vec<_>>()[..] {
+                [rollout] => Ok(Command::Ingest(rollout)),
+                _ => Err("give one --configuration GUID or one --script GUID".into()),
+            },
+            _ => self.init(),
         }
+    }
+
+    fn gateway(mut self) -> Result<Command, lexopt::Error> {
+        if self.rollouts.is_empty() {
+            return Err("give a --configuration GUID or a --script GUID at least".into());
+        }
+        for (id, version) in self.versions {
+            let mut named = self.rollouts.iter_mut().filter(|(rollout, _)| rollout.id == id);
+            let Some((_, known)) = named.next() else {
+                return Err(format!("--version-of {id}: it is not counted here").into());
+            };
+            *known = version;
+        }
+        let clock = Clock::new(DateTime::MIN);
+        Ok(Command::Gateway(gateway::Options {
+            listen: self.listen.unwrap_or(([127, 0, 0, 1], 8080).into()),
+            rollouts: self.rollouts,
+            bare: self.bare,
+            origin: self.origin,
+            earliest: self.earliest.unwrap_or(clock.earliest),
+            ahead: self.ahead.unwrap_or(clock.ahead),
+        }))
+    }
+
+    fn init(self) -> Result<Command, lexopt::Error> {
         let partitions = self.partitions.ok_or("--partitions N is missing: 32 suits most fleets")?;
         let virtual_shards = self.virtual_shards.unwrap_or((8 * partitions).max(256));
         if virtual_shards < partitions {
@@ -169,6 +269,19 @@ impl Given {
             lease: self.lease.unwrap_or(Duration::from_secs(6)),
         }))
     }
+}
+
+/// A roll-out and its version.
+fn version(value: &OsStr) -> Result<(Uuid, i32), lexopt::Error> {
+    let given = value.to_str().and_then(|value| value.split_once('='));
+    let version = given.and_then(|(id, version)| {
+        let version = version.parse().ok().filter(|&version: &i32| version > 0)?;
+        Some((id.parse().ok()?, version))
+    });
+    version.ok_or_else(|| {
+        let value = value.display();
+        format!("--version-of {value}: expected GUID=N, with N from 1 to 2147483647").into()
+    })
 }
 
 fn number(option: &str, value: &OsStr, least: u16, most: u16) -> Result<u16, lexopt::Error> {

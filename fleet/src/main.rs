@@ -4,8 +4,11 @@ mod args;
 mod ask;
 mod connect;
 mod crash;
+mod gateway;
+mod ingest;
 mod init;
 mod layout;
+mod sends;
 mod wire;
 mod worker;
 
@@ -40,7 +43,11 @@ fn main() -> ExitCode {
         .with_target(false)
         .with_max_level(args.log.unwrap_or(LevelFilter::WARN))
         .init();
-    let result = runtime().map_err(Failure::from).and_then(|runtime| {
+    let runtime = match &args.command {
+        Command::Gateway(_) => tokio::runtime::Runtime::new(),
+        _ => runtime(),
+    };
+    let result = runtime.map_err(Failure::from).and_then(|runtime| {
         let result = runtime.block_on(run(&args));
         // A task that waits for what never comes is left behind.
         runtime.shutdown_background();
@@ -58,6 +65,12 @@ fn main() -> ExitCode {
 async fn run(args: &Args) -> Result<ExitCode, Failure> {
     match &args.command {
         Command::Init(init) => init::run(&args.nats, init).await?,
+        Command::Gateway(options) => gateway::run(&args.nats, options.clone()).await?,
+        Command::Ingest(rollout) => {
+            if !ingest::run(&args.nats, *rollout).await? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Command::Worker(options) => worker::run(&args.nats, *options).await?,
     }
     Ok(ExitCode::SUCCESS)
