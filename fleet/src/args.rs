@@ -27,6 +27,7 @@ Usage: runtally-fleet COMMAND --nats URL [OPTIONS]
   gateway   take device states over HTTP and put them on the log; answer what is asked
   ingest    put device states from standard input on the log
   worker    hold partitions: take in what is reported, and answer what is asked
+  status    show partitions, their workers, positions and lag
 
 runtally-fleet COMMAND --help lists the options of a command. Every command takes
 
@@ -76,6 +77,15 @@ and puts them on the log, 256 a message. Says how many once all of them are ackn
 
 Usage: runtally-fleet ingest --nats URL (--configuration GUID | --script GUID)";
 
+const STATUS: &str = "\
+Shows every partition: who works it, how far its log is taken in, what is left (lag, in messages), how
+many rows of devices it has, and how many of them are ghosts.
+
+Usage: runtally-fleet status --nats URL [OPTIONS]
+
+  --wait SECONDS       wait until all logs are drained, which is when the counts are exact; exits
+                       with 1 if they are not by then";
+
 const WORKER: &str = "\
 Holds a fair share of the partitions of a fleet, on one core; start as many as you need, and stop
 them as you like. SIGTERM and SIGINT end it: it takes its last snapshots, gives its partitions back
@@ -95,6 +105,7 @@ pub(crate) enum Command {
     Gateway(gateway::Options),
     Ingest(RolloutId),
     Init(Init),
+    Status(Option<Duration>),
     Worker(worker::Options),
 }
 
@@ -121,6 +132,7 @@ struct Given {
     replicas: Option<u16>,
     lease: Option<Duration>,
     snapshot_every: Option<Duration>,
+    wait: Option<Duration>,
     metrics: Option<std::net::SocketAddr>,
     listen: Option<std::net::SocketAddr>,
     rollouts: BTreeMap<RolloutId, i32>,
@@ -152,6 +164,7 @@ impl Ask {
                 ],
             ),
             "ingest" => (INGEST, &["configuration", "script"]),
+            "status" => (STATUS, &["wait"]),
             "worker" => (WORKER, &["snapshot-every", "metrics"]),
             other => return Err(format!("there is no command {other}").into()),
         };
@@ -194,6 +207,10 @@ impl Given {
                 let seconds = number(option, &parser.value()?, 1, 3600)?;
                 self.snapshot_every = Some(Duration::from_secs(seconds.into()));
             }
+            "wait" => {
+                let seconds = number(option, &parser.value()?, 0, u16::MAX)?;
+                self.wait = Some(Duration::from_secs(seconds.into()));
+            }
             "listen" => self.listen = Some(parser.value()?.parse()?),
             "configuration" => {
                 self.rollouts.insert(RolloutId::configuration(parser.value()?.parse()?), 0);
@@ -222,6 +239,7 @@ impl Given {
                 metrics: self.metrics,
             })),
             "gateway" => self.gateway(),
+            "status" => Ok(Command::Status(self.wait)),
             "ingest" => match self.rollouts.into_keys().collect::<Vec<_>>()[..] {
                 [rollout] => Ok(Command::Ingest(rollout)),
                 _ => Err("give one --configuration GUID or one --script GUID".into()),

@@ -9,6 +9,7 @@ mod ingest;
 mod init;
 mod layout;
 mod sends;
+mod status;
 mod wire;
 mod worker;
 
@@ -68,6 +69,11 @@ async fn run(args: &Args) -> Result<ExitCode, Failure> {
         Command::Gateway(options) => gateway::run(&args.nats, options.clone()).await?,
         Command::Ingest(rollout) => {
             if !ingest::run(&args.nats, *rollout).await? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Status(wait) => {
+            if !status::run(&args.nats, *wait).await? && wait.is_some() {
                 return Ok(ExitCode::FAILURE);
             }
         }
