@@ -3,24 +3,19 @@
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
+import installed
+
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("RUNTALLY_FLEET", ROOT / "target/debug/runtally-fleet"))
 CONFIGURATION = "4a1e0c52-6f0b-4d6e-8f43-0f1d4c7b9a10"
 READ, WRITE = "reading-token", "writing-token"
 ENVIRONMENT = {**os.environ, "RUNTALLY_READ_TOKEN": READ, "RUNTALLY_WRITE_TOKEN": WRITE}
-
-
-def server_binary() -> str:
-    """nats-server: what NATS_SERVER names, or from PATH, or the one fleet/ci installed."""
-    named = os.environ.get("NATS_SERVER") or shutil.which("nats-server")
-    return named or str(ROOT / "target/fleet/bin/nats-server")
 
 
 def free_port() -> int:
@@ -67,7 +62,7 @@ class Server:
 
     def start(self):
         log = open(self.folder / "log", "ab")
-        command = [server_binary(), "-c", str(self.folder / "server.conf")]
+        command = [installed.server(), "-c", str(self.folder / "server.conf")]
         self.process = subprocess.Popen(command, stdout=log, stderr=log)
         until(20, "the server listens", self.listens)
 
