@@ -1,5 +1,6 @@
 """Every failure ends with the counts of an independent recount, exactly."""
 
+import http.client
 import os
 import signal
 import threading
@@ -13,6 +14,7 @@ from traffic import events
 #: RUNTALLY_FLEET_EVENTS=1000000 makes the same tests large.
 EVENTS = int(os.environ.get("RUNTALLY_FLEET_EVENTS", 20_000))
 DEVICES = max(10, EVENTS // 10)
+POST = f"/deviceManagement/hardwareConfigurations/{CONFIGURATION}/deviceRunStates"
 
 
 def exact(fleet, sent):
@@ -77,3 +79,158 @@ def test_a_worker_is_killed(tmp_path, point, count):
         fleet.worker()
         feed.finish()
         exact(fleet, sent)
+
+
+def test_a_worker_is_killed_before_its_first_snapshot(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        dies = fleet.worker(snapshot_every=3600)
+        sent = events(DEVICES, EVENTS)
+        fleet.ingest(sent)
+        fleet.drain()
+        dies.kill()
+        fleet.worker()
+        exact(fleet, sent)
+
+
+def test_a_worker_pauses_past_its_lease_and_comes_back(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        workers = [fleet.worker(), fleet.worker()]
+        sent = events(DEVICES, EVENTS)
+        feed = Feed(fleet, sent)
+        feed.reaches(0.2)
+        workers[0].send_signal(signal.SIGSTOP)
+        until(60, "the other has taken all over", lambda: len(shares(fleet)) == 1)
+        feed.reaches(0.6)
+        # It goes on where it was, with what it had not sent yet.
+        workers[0].send_signal(signal.SIGCONT)
+        feed.finish()
+        exact(fleet, sent)
+
+
+def test_the_broker_is_killed_and_comes_back(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        fleet.worker()
+        fleet.worker()
+        sent = events(DEVICES, EVENTS)
+        feed = Feed(fleet, sent)
+        for part in (0.2, 0.5, 0.8):
+            feed.reaches(part)
+            fleet.servers[0].kill()
+            fleet.servers[0].start()
+        feed.finish()
+        exact(fleet, sent)
+
+
+def test_one_of_three_brokers_is_lost(tmp_path):
+    with Fleet(tmp_path, servers=3, replicas=3, partitions=2) as fleet:
+        fleet.worker()
+        fleet.worker()
+        sent = events(DEVICES, EVENTS)
+        feed = Feed(fleet, sent)
+        feed.reaches(0.3)
+        fleet.servers[0].kill()
+        feed.finish()
+        exact(fleet, sent)
+
+
+def test_workers_come_and_go(tmp_path):
+    with Fleet(tmp_path, partitions=8, virtual_shards=32) as fleet:
+        workers = [fleet.worker() for _ in range(3)]
+        sent = events(DEVICES, EVENTS)
+        feed = Feed(fleet, sent)
+        feed.reaches(0.2)
+        workers += [fleet.worker() for _ in range(2)]
+        until(60, "five workers share the partitions", lambda: len(shares(fleet)) == 5)
+        assert max(shares(fleet).values()) <= 4
+        feed.reaches(0.6)
+        for worker in workers[:2]:
+            worker.terminate()
+            assert worker.wait(30) == 0
+        until(60, "three workers share the partitions", lambda: len(shares(fleet)) == 3)
+        feed.finish()
+        exact(fleet, sent)
+
+
+def test_a_gateway_is_killed_and_its_clients_repeat(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        fleet.worker()
+        gateways = [fleet.gateway()]
+        sent = events(max(10, DEVICES // 10), EVENTS // 10)
+        done, failures = [], []
+
+        def report(mine):
+            try:
+                for event in mine:
+                    while not posted(gateways[-1], event):
+                        pass
+                    done.append(event)
+            except BaseException as failure:
+                failures.append(failure)
+
+        clients = [threading.Thread(target=report, args=(sent[at::8],)) for at in range(8)]
+        for client in clients:
+            client.start()
+        for part in (0.3, 0.6):
+            until(200, f"{part} are sent", lambda: failures or len(done) >= part * len(sent))
+            gateways[-1].process.kill()
+            gateways.append(fleet.gateway())
+        for client in clients:
+            client.join(200)
+        assert not failures and len(done) == len(sent)
+        exact(fleet, sent)
+
+
+def test_the_log_is_trimmed_to_the_oldest_snapshot(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        first = fleet.worker()
+        sent = events(DEVICES, EVENTS)
+        half = len(sent) // 2
+        fleet.ingest(sent[:half])
+        fleet.drain()
+        first.terminate()
+        assert first.wait(30) == 0
+        # What its last snapshots hold is gone from the log, but for the message they end with.
+        assert sum(fleet.stored().values()) <= 8, fleet.stored()
+        fleet.ingest(sent[half:])
+        second = fleet.worker()
+        fleet.drain()
+        second.kill()
+        fleet.worker()
+        exact(fleet, sent)
+
+
+def test_what_the_broker_lost_of_the_log_is_noticed(tmp_path):
+    """A log that ends before the snapshot, and goes on under the same numbers."""
+    with Fleet(tmp_path) as fleet:
+        first = fleet.worker()
+        sent = events(DEVICES, EVENTS)
+        half = len(sent) // 2
+        fleet.ingest(sent[:half])
+        fleet.drain()
+        first.terminate()
+        first.wait(30)
+        for stream in fleet.stored():
+            fleet.remake(stream)
+        fleet.ingest(sent[half:])
+        fleet.worker()
+        exact(fleet, sent)
+
+
+def shares(fleet) -> dict:
+    """How many partitions each worker has."""
+    found = {}
+    for line in fleet.run("status").stdout.splitlines()[1:]:
+        worker = line.split()[1]
+        found[worker] = found.get(worker, 0) + 1
+    return {} if "-" in found else found
+
+
+def posted(gateway, event) -> bool:
+    try:
+        status, _, body = gateway.ask("POST", POST, event)
+    except OSError:
+        return False
+    except http.client.HTTPException:
+        return False
+    assert status in (201, 503), body
+    return status == 201

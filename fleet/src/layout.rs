@@ -1,13 +1,20 @@
 //! How a fleet is laid out on the log: partitions, virtual shards, and the names of everything.
 
-use async_nats::jetstream::{self, kv, object_store, stream};
+use std::fmt;
+use std::time::Duration;
+
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::{self, ErrorCode, kv, object_store, stream};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::Failure;
+
+/// How long a server that begins is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// The bucket that says how many partitions there are.
 const LAYOUT: &str = "runtally-layout";
@@ -67,10 +74,20 @@ impl Layout {
     pub(crate) async fn load(jetstream: &jetstream::Context) -> Result<Self, Failure> {
         let missing = "there is no fleet on this server: run runtally-fleet init --nats URL \
                        --partitions N first";
-        let bucket = jetstream.get_key_value(LAYOUT).await.map_err(|error| {
-            let is_missing = matches!(error.kind(), jetstream::context::KeyValueErrorKind::GetBucket);
-            if is_missing { missing.to_owned() } else { error.to_string() }
-        })?;
+        let until = Instant::now() + PATIENCE;
+        while let Err(error) = jetstream.get_stream(format!("KV_{LAYOUT}")).await {
+            match error.kind() {
+                GetStreamErrorKind::JetStream(error)
+                    if error.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    return Err(missing.into());
+                }
+                _ if Instant::now() > until => return Err(error.into()),
+                // A server that has just begun does not answer yet.
+                _ => sleep(PAUSE).await,
+            }
+        }
+        let bucket = jetstream.get_key_value(LAYOUT).await?;
         let layout = bucket.get(LAYOUT_KEY).await?.ok_or(missing)?;
         let layout: Self = serde_json::from_slice(&layout)?;
         if layout.format != FORMAT {
@@ -157,16 +174,6 @@ impl fmt::Display for Unit {
     }
 }
 
-impl FromStr for Unit {
-    type Err = Failure;
-
-    fn from_str(text: &str) -> Result<Self, Failure> {
-        let (stage, partition) = text.split_once('.').ok_or("no unit")?;
-        let stage = Stage::BOTH.into_iter().find(|it| it.name() == stage).ok_or("no stage")?;
-        Ok(Self { stage, partition: partition.parse()? })
-    }
-}
-
 /// The stream of a unit. It refuses what it has no room for, so nothing on it is ever pushed out.
 pub(crate) fn stream_of(unit: Unit, replicas: usize) -> stream::Config {
     stream::Config {
@@ -175,12 +182,12 @@ pub(crate) fn stream_of(unit: Unit, replicas: usize) -> stream::Config {
         discard: stream::DiscardPolicy::New,
         num_replicas: replicas,
         // Messages may be repeated, so none is looked up; the server's shortest window.
-        duplicate_window: std::time::Duration::from_millis(100),
+        duplicate_window: Duration::from_millis(100),
         ..stream::Config::default()
     }
 }
 
-pub(crate) fn leases(replicas: usize, lease: std::time::Duration) -> kv::Config {
+pub(crate) fn leases(replicas: usize, lease: Duration) -> kv::Config {
     kv::Config {
         bucket: LEASES.into(),
         max_age: lease,
