@@ -81,6 +81,8 @@
     )
 )]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 // Strategies make texts and lists of any length.
 #[cfg(any(test, feature = "arbitrary", feature = "proptest"))]
 extern crate std;
@@ -126,6 +128,9 @@ pub use event::{Event, EventOrder};
 pub use gate::{Gate, RunStates, Verdict};
 pub use state::{ParseRunStateError, RunState};
 pub use summary::Summary;
+#[cfg(feature = "alloc")]
+pub use table::Heap;
+pub use table::{Inline, Storage};
 pub use tally::{
     Change, DeviceHandle, Effect, Entry, Kept, Refusal, Tally, Totals, UserHandle, UserRow,
     Violation,

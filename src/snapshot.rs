@@ -34,18 +34,18 @@
 //!         3      u8       u8          u8        u16     u32     ...      u32
 //! ```
 //!
-//! Little-endian. The length is that of the entries; bit 15 marks the last piece. Key sizes are
+//! The letters of a [`DeviceShard`](crate::shard::DeviceShard) are "RTD", those of a
+//! [`UserShard`](crate::shard::UserShard) "RTU". Little-endian. The length is that of the entries; bit 15 marks the last piece. Key sizes are
 //! [`Key::MAX_LEN`]. The checksum (IEEE 802.3) covers everything before it. Entries are those of
-//! [`Tally::entries`], in that order.
+//! [`Tally::entries`] or of the shard's, in that order.
 
 use core::fmt;
 use core::hash::Hash;
 
 use crate::codec::{self, Key, Writer, take};
 use crate::sentence::sentence;
-use crate::{Refusal, Tally};
-
-const MAGIC: [u8; 3] = *b"RTS";
+use crate::table::Storage;
+use crate::{Entry, Refusal, Tally};
 
 /// The layout described above.
 const VERSION: u8 = 1;
@@ -66,7 +66,7 @@ pub const fn min_piece<D: Key, U: Key>() -> usize {
     codec::entry_len::<D, U>().saturating_add(HEAD_LEN + CHECKSUM_LEN)
 }
 
-/// The pieces of one tally, which stays as it is meanwhile.
+/// The pieces of one tally or [shard](crate::shard), which stays as it is meanwhile.
 ///
 /// ```
 /// use runtally::Tally;
@@ -78,19 +78,62 @@ pub const fn min_piece<D: Key, U: Key>() -> usize {
 /// assert!(snapshot.next(&mut [0; 128])?.is_none());
 /// # Ok::<(), runtally::snapshot::SnapshotError>(())
 /// ```
-pub struct Snapshot<'t, D, U, const DEVICES: usize, const USERS: usize> {
-    tally: &'t Tally<D, U, DEVICES, USERS>,
+pub struct Snapshot<'t, T> {
+    of: &'t T,
     /// Entries written so far.
     written: usize,
     pieces: u32,
     is_complete: bool,
 }
 
-impl<'t, D, U, const DEVICES: usize, const USERS: usize> Snapshot<'t, D, U, DEVICES, USERS>
+/// What a [`Snapshot`] is of: a [`Tally`], a [`DeviceShard`](crate::shard::DeviceShard) or a
+/// [`UserShard`](crate::shard::UserShard).
+///
+/// ```
+/// use runtally::Tally;
+/// use runtally::snapshot::{Snapshot, Source};
+///
+/// fn pieces(of: &impl Source) -> usize {
+///     let (mut snapshot, mut pieces) = (Snapshot::new(of), 0);
+///     while snapshot.next(&mut [0; 512]).expect("it is long enough").is_some() {
+///         pieces += 1;
+///     }
+///     pieces
+/// }
+/// assert_eq!(pieces(&Tally::<u16, u16, 8, 8>::new()), 1);
+/// ```
+pub trait Source: source::Entries {}
+
+impl<T: source::Entries> Source for T {}
+
+pub(crate) mod source {
+    use crate::{Entry, Key};
+
+    /// What the pieces are made of. Three letters tell the kinds apart.
+    pub trait Entries {
+        type Device: Key;
+        type User: Key;
+        const MAGIC: [u8; 3];
+        fn all(&self) -> impl Iterator<Item = Entry<&Self::Device, &Self::User>>;
+    }
+}
+
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> source::Entries
+    for Tally<D, U, DEVICES, USERS, S>
 where
     D: Key + Clone + Eq + Hash,
     U: Key + Clone + Ord + Hash,
 {
+    type Device = D;
+    type User = U;
+    const MAGIC: [u8; 3] = *b"RTS";
+
+    fn all(&self) -> impl Iterator<Item = Entry<&D, &U>> {
+        self.entries()
+    }
+}
+
+impl<'t, T: Source> Snapshot<'t, T> {
     /// From the start.
     ///
     /// ```
@@ -100,9 +143,14 @@ where
     /// let _ = Snapshot::new(&tally);
     /// ```
     #[must_use]
-    pub const fn new(tally: &'t Tally<D, U, DEVICES, USERS>) -> Self {
-        const { assert!(D::MAX_LEN <= 255 && U::MAX_LEN <= 255, "a key is at most 255 bytes long") }
-        Self { tally, written: 0, pieces: 0, is_complete: false }
+    pub const fn new(of: &'t T) -> Self {
+        const {
+            assert!(
+                T::Device::MAX_LEN <= 255 && T::User::MAX_LEN <= 255,
+                "a key is at most 255 bytes long"
+            );
+        }
+        Self { of, written: 0, pieces: 0, is_complete: false }
     }
 
     /// Writes the next piece to the start of `buffer`, as much as fits; `None` after the last one.
@@ -122,7 +170,7 @@ where
         if self.is_complete {
             return Ok(None);
         }
-        let needed = min_piece::<D, U>();
+        let needed = min_piece::<T::Device, T::User>();
         let too_small = SnapshotError::BufferTooSmall { needed };
         // A length has 15 bits.
         let most = buffer.len().min(usize::from(LAST));
@@ -134,7 +182,7 @@ where
         let mut entries = Writer::new(space);
         let mut written = self.written;
         let mut is_complete = true;
-        for entry in self.tally.entries().skip(written) {
+        for entry in self.of.all().skip(written) {
             if entries.entry(&entry).is_none() {
                 is_complete = false;
                 break;
@@ -146,7 +194,7 @@ where
         let mut piece = Writer::new(buffer);
         let flag = if is_complete { LAST } else { 0 };
         let end = HEAD_LEN.saturating_add(len);
-        head::<D, U>(&mut piece, len as u16 | flag, self.pieces).ok_or(too_small)?;
+        head::<T>(&mut piece, len as u16 | flag, self.pieces).ok_or(too_small)?;
         let crc = codec::crc32(buffer.get(..end).unwrap_or_default());
         let checksum = buffer.get_mut(end..).and_then(<[u8]>::first_chunk_mut);
         *checksum.ok_or(too_small)? = crc.to_le_bytes();
@@ -158,9 +206,9 @@ where
     }
 }
 
-fn head<D: Key, U: Key>(piece: &mut Writer<'_>, len: u16, number: u32) -> Option<()> {
-    piece.put(&MAGIC)?;
-    piece.put(&[VERSION, D::MAX_LEN as u8, U::MAX_LEN as u8])?;
+fn head<T: Source>(piece: &mut Writer<'_>, len: u16, number: u32) -> Option<()> {
+    piece.put(&T::MAGIC)?;
+    piece.put(&[VERSION, T::Device::MAX_LEN as u8, T::User::MAX_LEN as u8])?;
     piece.put(&len.to_le_bytes())?;
     piece.put(&number.to_le_bytes())
 }
@@ -241,20 +289,33 @@ impl SnapshotReader {
     /// let foreign = SnapshotReader::restore().read(&mut tally, b"no piece at all");
     /// assert_eq!(foreign, Err(SnapshotError::Foreign));
     /// ```
-    pub fn read<D, U, const DEVICES: usize, const USERS: usize>(
+    pub fn read<D, U, const DEVICES: usize, const USERS: usize, S: Storage>(
         &mut self,
-        tally: &mut Tally<D, U, DEVICES, USERS>,
+        tally: &mut Tally<D, U, DEVICES, USERS, S>,
         bytes: &[u8],
     ) -> Result<usize, SnapshotError>
     where
         D: Key + Clone + Eq + Hash,
         U: Key + Clone + Ord + Hash,
     {
-        let (entries, is_last) = self.entries_of(bytes, (D::MAX_LEN, U::MAX_LEN))?;
-        if !codec::is_sound::<D, U>(entries) {
+        let absorbs = self.absorbs;
+        self.take::<Tally<D, U, DEVICES, USERS, S>>(bytes, |entry| {
+            if absorbs { tally.absorb_entry(entry) } else { tally.restore(entry) }
+        })
+    }
+
+    /// Takes in a piece of a snapshot of `T`, an entry at a time.
+    pub(crate) fn take<T: Source>(
+        &mut self,
+        bytes: &[u8],
+        take: impl FnMut(&Entry<T::Device, T::User>) -> Result<(), Refusal>,
+    ) -> Result<usize, SnapshotError> {
+        let keys = (T::Device::MAX_LEN, T::User::MAX_LEN);
+        let (entries, is_last) = self.entries_of(bytes, T::MAGIC, keys)?;
+        if !codec::is_sound::<T::Device, T::User>(entries) {
             return Err(SnapshotError::Damaged);
         }
-        take_in(tally, entries, self.absorbs)?;
+        take_in(entries, take)?;
         self.next = self.next.wrapping_add(1);
         self.is_complete = is_last;
         Ok((HEAD_LEN + CHECKSUM_LEN).saturating_add(entries.len()))
@@ -264,11 +325,12 @@ impl SnapshotReader {
     fn entries_of(
         self,
         bytes: &[u8],
+        magic: [u8; 3],
         keys: (usize, usize),
     ) -> Result<(&[u8], bool), SnapshotError> {
         let mut rest = bytes;
         let from = &mut rest;
-        if take(from) != Some(MAGIC) {
+        if take(from) != Some(magic) {
             return Err(SnapshotError::Foreign);
         }
         let [version, device, user] = take(from).ok_or(SnapshotError::Damaged)?;
@@ -296,22 +358,13 @@ impl SnapshotReader {
 
 // Out of line: an entry takes 200 bytes of stack.
 #[inline(never)]
-fn take_in<D, U, const DEVICES: usize, const USERS: usize>(
-    tally: &mut Tally<D, U, DEVICES, USERS>,
+fn take_in<D: Key, U: Key>(
     entries: &[u8],
-    absorbs: bool,
-) -> Result<(), Refusal>
-where
-    D: Key + Clone + Eq + Hash,
-    U: Key + Clone + Ord + Hash,
-{
+    mut take: impl FnMut(&Entry<D, U>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
     let mut rest = entries;
     while let Some((entry, left)) = &codec::read(rest) {
-        if absorbs {
-            tally.absorb_entry(entry)?;
-        } else {
-            tally.restore(entry)?;
-        }
+        take(entry)?;
         rest = left;
     }
     Ok(())
@@ -335,7 +388,7 @@ pub enum SnapshotError {
         /// The bytes it needs at least.
         needed: usize,
     },
-    /// The bytes are no piece of a snapshot.
+    /// The bytes are no piece of a snapshot of this kind.
     Foreign,
     /// The piece has another layout.
     Version {

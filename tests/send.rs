@@ -22,7 +22,7 @@ const _: () = {
     assert_send_and_sync::<Tally<u16, String, 8, 8>>();
     assert_send_and_sync::<(Change<u16, String>, Entry<u16, String>, Effect, Refusal, Violation)>();
     assert_send_and_sync::<(DeviceHandle, UserHandle, UserRow<'_, u16>, Gate, DateTimeError)>();
-    assert_send_and_sync::<(Snapshot<'_, u16, u16, 8, 8>, SnapshotReader, SnapshotError)>();
+    assert_send_and_sync::<(Snapshot<'_, Tally<u16, u16, 8, 8>>, SnapshotReader, SnapshotError)>();
     assert_send_and_sync::<(Store<1, 1, 8, 8>, Rollout<'_, 8, 8>, StoreChange<'_>, StoreError)>();
     assert_send_and_sync::<(Settings<'_>, Request<'_>, Reply<'_, '_>)>();
     assert_send_and_sync::<(graph::DeviceState, graph::UserState, graph::RunSummary)>();

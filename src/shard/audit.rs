@@ -4,9 +4,10 @@ use core::hash::Hash;
 
 use super::UserShard;
 use super::device::compare;
+use crate::table::Storage;
 use crate::{Counted, Counter, Counts, RunState, Violation};
 
-impl<D, U, const DEVICES: usize, const USERS: usize> UserShard<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> UserShard<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,

@@ -6,10 +6,15 @@ use core::hash::Hash;
 use super::record::{Kept, Record};
 use super::{Full, Rows};
 use crate::exact::Exact;
-use crate::table::Table;
+use crate::snapshot::source::Entries;
+use crate::snapshot::{SnapshotError, SnapshotReader};
+#[cfg(feature = "alloc")]
+use crate::table::Heap;
+use crate::table::{Inline, Storage, Table};
 use crate::tally::RunFrom;
 use crate::{
-    Counted, Counter, Counts, DateTime, Effect, Entry, Event, RunState, Summary, Totals, Violation,
+    Counted, Counter, Counts, DateTime, Effect, Entry, Event, Key, RunState, Summary, Totals,
+    Violation,
 };
 
 /// A shard of the first stage: the greatest record of every device that belongs here, with its user
@@ -36,12 +41,12 @@ use crate::{
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct DeviceShard<D, U, const DEVICES: usize> {
+pub struct DeviceShard<D, U, const DEVICES: usize, S: Storage = Inline> {
     summary: Summary,
     run_from: RunFrom,
     retired: u16,
     removed: u16,
-    rows: Table<D, Kept<U>, DEVICES>,
+    rows: Table<D, Kept<U>, DEVICES, S>,
 }
 
 impl<D, U, const DEVICES: usize> DeviceShard<D, U, DEVICES>
@@ -66,7 +71,39 @@ where
             rows: Table::new(),
         }
     }
+}
 
+#[cfg(feature = "alloc")]
+impl<D, U, const DEVICES: usize> DeviceShard<D, U, DEVICES, Heap>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord,
+{
+    /// An empty shard whose rows grow on the heap, up to `DEVICES`.
+    ///
+    /// ```
+    /// use runtally::Heap;
+    /// use runtally::shard::DeviceShard;
+    /// let shard: DeviceShard<u16, u16, 65_534, Heap> = DeviceShard::growing();
+    /// assert_eq!(shard.row_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn growing() -> Self {
+        Self {
+            summary: Summary::ZERO,
+            run_from: RunFrom::NEVER,
+            retired: 0,
+            removed: 0,
+            rows: Table::growing(),
+        }
+    }
+}
+
+impl<D, U, const DEVICES: usize, S: Storage> DeviceShard<D, U, DEVICES, S>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord,
+{
     /// The device counters and the last run of this shard; its user counters are zero.
     ///
     /// [Merged](Summary::merge) over all shards of both stages it gives the whole summary.
@@ -375,6 +412,44 @@ where
         }
     }
 
+    /// Takes in one piece of a [snapshot](crate::snapshot) of another device shard, which begins
+    /// `bytes`; gives the length of the piece. The shard holds afterwards what both held.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SnapshotReader::read`]. A shard that has no room is
+    /// [`Refused`](SnapshotError::Refused).
+    ///
+    /// ```
+    /// use runtally::shard::{DeviceShard, Record};
+    /// use runtally::snapshot::{Snapshot, SnapshotReader};
+    ///
+    /// let mut shard: DeviceShard<u16, u16, 8> = DeviceShard::new();
+    /// let removed = Record::Removed { device: 7, at: "2026-11-21T12:00Z".parse()? };
+    /// assert!(shard.take(&removed, |_, _| ())?.is_applied());
+    ///
+    /// let mut restored: DeviceShard<u16, u16, 16> = DeviceShard::new();
+    /// let (mut snapshot, mut reader) = (Snapshot::new(&shard), SnapshotReader::restore());
+    /// let mut buffer = [0; 256];
+    /// while let Some(piece) = snapshot.next(&mut buffer)? {
+    ///     restored.restore_piece(&mut reader, piece)?;
+    /// }
+    /// assert!(reader.is_complete());
+    /// assert!(restored.records().eq(shard.records()));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn restore_piece(
+        &mut self,
+        reader: &mut SnapshotReader,
+        bytes: &[u8],
+    ) -> Result<usize, SnapshotError>
+    where
+        D: Key,
+        U: Key,
+    {
+        reader.take::<Self>(bytes, |entry| Ok(self.restore(entry)?))
+    }
+
     /// Counts everything once more from the rows and compares.
     ///
     /// # Errors
@@ -450,6 +525,20 @@ where
     }
 }
 
+impl<D, U, const DEVICES: usize, S: Storage> Entries for DeviceShard<D, U, DEVICES, S>
+where
+    D: Key + Clone + Eq + Hash,
+    U: Key + Clone + Ord,
+{
+    type Device = D;
+    type User = U;
+    const MAGIC: [u8; 3] = *b"RTD";
+
+    fn all(&self) -> impl Iterator<Item = Entry<&D, &U>> {
+        self.entries()
+    }
+}
+
 /// Kept = counted, for every state.
 pub(super) fn compare(of: Counted, kept: &Counts, counted: &Counts) -> Result<(), Violation> {
     match RunState::ALL.into_iter().find(|&state| kept[state] != counted[state]) {
@@ -473,7 +562,7 @@ where
 }
 
 /// Two shards are equal if they hold the same records, last run and run-from, in whatever rows.
-impl<D, U, const DEVICES: usize> PartialEq for DeviceShard<D, U, DEVICES>
+impl<D, U, const DEVICES: usize, S: Storage> PartialEq for DeviceShard<D, U, DEVICES, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord,
@@ -486,14 +575,14 @@ where
     }
 }
 
-impl<D, U, const DEVICES: usize> Eq for DeviceShard<D, U, DEVICES>
+impl<D, U, const DEVICES: usize, S: Storage> Eq for DeviceShard<D, U, DEVICES, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord,
 {
 }
 
-impl<D, U, const DEVICES: usize> fmt::Debug for DeviceShard<D, U, DEVICES>
+impl<D, U, const DEVICES: usize, S: Storage> fmt::Debug for DeviceShard<D, U, DEVICES, S>
 where
     D: Clone + Eq + Hash + fmt::Debug,
     U: Clone + Ord + fmt::Debug,

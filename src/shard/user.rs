@@ -6,11 +6,15 @@ use core::hash::Hash;
 use super::record::{Kept, Record, RecordOrder, order_of, view};
 use super::{Full, Rows};
 use crate::exact::{Exact, List};
-use crate::table::{RowId, Table};
+use crate::snapshot::source::Entries;
+use crate::snapshot::{SnapshotError, SnapshotReader};
+#[cfg(feature = "alloc")]
+use crate::table::Heap;
+use crate::table::{Inline, RowId, Storage, Table};
 use crate::tally::{RunFrom, Stamp, StateChange, carried, later, not_before};
 use crate::{
-    Counted, Counts, DateTime, Effect, Entry, Event, Overflow, Refusal, RunState, Summary, Totals,
-    UserRow,
+    Counted, Counts, DateTime, Effect, Entry, Event, Key, Overflow, Refusal, RunState, Summary,
+    Totals, UserRow,
 };
 
 /// A shard of the second stage: joins the records it hears and counts its own users.
@@ -37,15 +41,15 @@ use crate::{
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct UserShard<D, U, const DEVICES: usize, const USERS: usize> {
+pub struct UserShard<D, U, const DEVICES: usize, const USERS: usize, S: Storage = Inline> {
     /// Of users alone.
     pub(super) summary: Summary,
     pub(super) run_from: RunFrom,
     pub(super) retired: u16,
-    pub(super) devices: Table<D, Owned, DEVICES>,
-    pub(super) ghosts: Table<D, Kept<U>, DEVICES>,
-    pub(super) users: Table<U, User, USERS>,
-    pub(super) declared: Table<U, Declared, USERS>,
+    pub(super) devices: Table<D, Owned, DEVICES, S>,
+    pub(super) ghosts: Table<D, Kept<U>, DEVICES, S>,
+    pub(super) users: Table<U, User, USERS, S>,
+    pub(super) declared: Table<U, Declared, USERS, S>,
 }
 
 /// A device of an own user.
@@ -117,7 +121,41 @@ where
             declared: Table::new(),
         }
     }
+}
 
+#[cfg(feature = "alloc")]
+impl<D, U, const DEVICES: usize, const USERS: usize> UserShard<D, U, DEVICES, USERS, Heap>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    /// An empty shard whose rows grow on the heap, up to `DEVICES` and `USERS`.
+    ///
+    /// ```
+    /// use runtally::Heap;
+    /// use runtally::shard::UserShard;
+    /// let shard: UserShard<u16, u16, 65_534, 65_534, Heap> = UserShard::growing();
+    /// assert_eq!(shard.row_count(), 0);
+    /// ```
+    #[must_use]
+    pub const fn growing() -> Self {
+        Self {
+            summary: Summary::ZERO,
+            run_from: RunFrom::NEVER,
+            retired: 0,
+            devices: Table::growing(),
+            ghosts: Table::growing(),
+            users: Table::growing(),
+            declared: Table::growing(),
+        }
+    }
+}
+
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> UserShard<D, U, DEVICES, USERS, S>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
     /// The user counters of this shard; its device counters are zero, and it has no last run.
     ///
     /// [Merged](Summary::merge) over all shards of both stages it gives the whole summary.
@@ -203,12 +241,12 @@ where
             return Ok(());
         }
 
-        if known.is_none() && self.devices.is_full() {
+        if known.is_none() && (self.devices.is_full() || !self.devices.make_room(1)) {
             return Err(Full { of: Rows::Devices, capacity: self.devices.len() });
         }
         // The row that the former user leaves behind would do.
         let is_left = known.is_some_and(|(_, owned)| self.is_last_of(&owned));
-        if to.is_none() && self.users.is_full() && !is_left {
+        if to.is_none() && !is_left && (self.users.is_full() || !self.users.make_room(1)) {
             return Err(Full { of: Rows::Users, capacity: self.users.len() });
         }
 
@@ -401,10 +439,10 @@ where
             self.declared.respell(known, user);
             *self.declared.value_mut(known)? = declared;
         } else {
-            // As many rows as users, and each of these has one of those.
-            if row.is_none() && self.users.is_full() {
+            if row.is_none() && (self.users.is_full() || !self.users.make_room(1)) {
                 return None;
             }
+            // As many rows as users, and each of these has one of those at most.
             self.declared.insert(user, declared)?;
         }
         let row = row.or_else(|| self.users.insert(user, User::default()))?;
@@ -676,6 +714,47 @@ where
         }
     }
 
+    /// Takes in one piece of a [snapshot](crate::snapshot) of another user shard, which begins `bytes`;
+    /// gives the length of the piece.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SnapshotReader::read`]. A shard that has no room is
+    /// [`Refused`](SnapshotError::Refused).
+    ///
+    /// ```
+    /// use runtally::shard::{Record, UserShard};
+    /// use runtally::snapshot::{Snapshot, SnapshotReader};
+    /// use runtally::{Event, RunState};
+    ///
+    /// let is_own = |user: &u16| *user < 10;
+    /// let mut shard: UserShard<u16, u16, 8, 8> = UserShard::new();
+    /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// assert!(shard.join(&Record::Report(event), is_own)?.is_applied());
+    ///
+    /// let mut restored: UserShard<u16, u16, 8, 8> = UserShard::new();
+    /// let (mut snapshot, mut reader) = (Snapshot::new(&shard), SnapshotReader::restore());
+    /// let mut buffer = [0; 256];
+    /// while let Some(piece) = snapshot.next(&mut buffer)? {
+    ///     restored.restore_piece(&mut reader, piece, is_own)?;
+    /// }
+    /// assert!(reader.is_complete());
+    /// assert_eq!(restored, shard);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn restore_piece(
+        &mut self,
+        reader: &mut SnapshotReader,
+        bytes: &[u8],
+        is_own: impl Fn(&U) -> bool,
+    ) -> Result<usize, SnapshotError>
+    where
+        D: Key,
+        U: Key,
+    {
+        reader.take::<Self>(bytes, |entry| Ok(self.restore(entry, &is_own)?))
+    }
+
     /// Puts the tables' hash under another seed, as [`Tally::reseed`](crate::Tally::reseed) does.
     ///
     /// ```
@@ -724,6 +803,21 @@ where
     }
 }
 
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Entries
+    for UserShard<D, U, DEVICES, USERS, S>
+where
+    D: Key + Clone + Eq + Hash,
+    U: Key + Clone + Ord + Hash,
+{
+    type Device = D;
+    type User = U;
+    const MAGIC: [u8; 3] = *b"RTU";
+
+    fn all(&self) -> impl Iterator<Item = Entry<&D, &U>> {
+        self.entries()
+    }
+}
+
 impl<D, U, const DEVICES: usize, const USERS: usize> Default for UserShard<D, U, DEVICES, USERS>
 where
     D: Clone + Eq + Hash,
@@ -736,7 +830,8 @@ where
 
 /// Two shards are equal if they hold the same records of the same devices and the same declarations,
 /// in whatever rows.
-impl<D, U, const DEVICES: usize, const USERS: usize> PartialEq for UserShard<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> PartialEq
+    for UserShard<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
@@ -753,14 +848,16 @@ where
     }
 }
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Eq for UserShard<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Eq
+    for UserShard<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
 {
 }
 
-impl<D, U, const DEVICES: usize, const USERS: usize> fmt::Debug for UserShard<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> fmt::Debug
+    for UserShard<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash + fmt::Debug,
     U: Clone + Ord + Hash + fmt::Debug,

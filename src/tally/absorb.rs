@@ -4,9 +4,10 @@ use core::hash::Hash;
 
 use super::plan::{Origin, Plan};
 use super::{Change, Entry, Refusal, Tally};
+use crate::table::Storage;
 use crate::{Counted, Counts, DateTime, Event};
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
@@ -45,11 +46,17 @@ where
     /// assert_eq!(east.summary().devices.total(), 2);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
-    pub fn absorb<const OTHER_DEVICES: usize, const OTHER_USERS: usize>(
+    pub fn absorb<const OTHER_DEVICES: usize, const OTHER_USERS: usize, T: Storage>(
         &mut self,
-        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS>,
+        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS, T>,
     ) -> Result<(), Refusal> {
-        self.check_room(other)?;
+        let (devices, users) = self.check_room(other)?;
+        if !self.devices.make_room(devices) {
+            return Err(Refusal::DevicesFull { capacity: self.devices.len() });
+        }
+        if !self.users.make_room(users) {
+            return Err(Refusal::UsersFull { capacity: self.users.len() });
+        }
         // What is known first, and of the rest the removals last: what is new takes the rows of
         // tombstones, and another's late report would be told by them. Of what is known the
         // removals first: they free rows.
@@ -65,9 +72,9 @@ where
     }
 
     /// The removals of devices that are known here by now, or of those that are not.
-    fn absorb_removals<const OTHER_DEVICES: usize, const OTHER_USERS: usize>(
+    fn absorb_removals<const OTHER_DEVICES: usize, const OTHER_USERS: usize, T: Storage>(
         &mut self,
-        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS>,
+        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS, T>,
         is_known: bool,
     ) -> Result<(), Refusal> {
         for entry in other.tombstones() {
@@ -81,9 +88,9 @@ where
     }
 
     /// The last events of the same.
-    fn absorb_events<const OTHER_DEVICES: usize, const OTHER_USERS: usize>(
+    fn absorb_events<const OTHER_DEVICES: usize, const OTHER_USERS: usize, T: Storage>(
         &mut self,
-        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS>,
+        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS, T>,
         is_known: bool,
     ) -> Result<(), Refusal> {
         for event in events(other) {
@@ -114,6 +121,7 @@ where
     fn remove(&mut self, device: &D, at: DateTime) -> Result<(), Refusal> {
         let mut plan = Plan::new(self);
         self.plan_removal(device, at, Origin::Reported, &mut plan)?;
+        self.make_room(&plan)?;
         self.bury(device, &plan);
         Ok(())
     }
@@ -123,11 +131,12 @@ where
         self.summary.last_run = self.summary.last_run.max(last_run);
     }
 
-    /// Whether everything of another tally has room, before any of it is taken.
-    fn check_room<const OTHER_DEVICES: usize, const OTHER_USERS: usize>(
+    /// Whether everything of another tally has room, before any of it is taken; and how many devices
+    /// and users are new.
+    fn check_room<const OTHER_DEVICES: usize, const OTHER_USERS: usize, T: Storage>(
         &self,
-        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS>,
-    ) -> Result<(), Refusal> {
+        other: &Tally<D, U, OTHER_DEVICES, OTHER_USERS, T>,
+    ) -> Result<(usize, usize), Refusal> {
         let removed = other.tombstones().filter(|entry| match entry {
             Entry::Removed { device, at } => {
                 self.device(device).is_some_and(|recorded| recorded.at.ticks() <= at.ticks())
@@ -153,7 +162,8 @@ where
             self.find_user(user.user).is_none()
                 && other.user_devices(user.user).chain(retired).any(|event| is_news(&event))
         });
-        if self.user_count().saturating_add(new.count()) > USERS {
+        let users = new.count();
+        if self.user_count().saturating_add(users) > USERS {
             return Err(Refusal::UsersFull { capacity: USERS as u16 });
         }
 
@@ -167,7 +177,7 @@ where
             fits(&user.carried, DEVICES)
                 .map_err(|error| Refusal::UserOverflow(error.of(Counted::Devices)))?;
         }
-        Ok(())
+        Ok((unknown, users))
     }
 
     /// True if the device has a row or a tombstone.
@@ -187,8 +197,8 @@ where
 }
 
 /// The last event of every device, retired ones among them.
-fn events<D, U, const DEVICES: usize, const USERS: usize>(
-    tally: &Tally<D, U, DEVICES, USERS>,
+fn events<D, U, const DEVICES: usize, const USERS: usize, S: Storage>(
+    tally: &Tally<D, U, DEVICES, USERS, S>,
 ) -> impl Iterator<Item = Event<&D, &U>>
 where
     D: Clone + Eq + Hash,
@@ -197,8 +207,8 @@ where
     tally.devices().chain(retired(tally))
 }
 
-fn retired<D, U, const DEVICES: usize, const USERS: usize>(
-    tally: &Tally<D, U, DEVICES, USERS>,
+fn retired<D, U, const DEVICES: usize, const USERS: usize, S: Storage>(
+    tally: &Tally<D, U, DEVICES, USERS, S>,
 ) -> impl Iterator<Item = Event<&D, &U>>
 where
     D: Clone + Eq + Hash,

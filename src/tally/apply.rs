@@ -7,10 +7,10 @@ use super::plan::{Origin, Plan};
 use super::read::DeviceHandle;
 use super::record::Stamp;
 use super::{Effect, Refusal, Tally};
-use crate::table::RowId;
+use crate::table::{RowId, Storage};
 use crate::{Counted, Event};
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
@@ -196,6 +196,7 @@ where
     ) -> Result<R, Refusal> {
         let mut plan = Plan::new(self);
         self.plan_event(row, event, Origin::Reported, &mut plan)?;
+        self.make_room(&plan)?;
         let recorded = row.and_then(|row| self.devices.get(row));
         let recorded = recorded.filter(|(_, record)| record.is_live());
         let recorded = recorded.map(|(device, record)| self.view(device, record));

@@ -5,6 +5,7 @@ use core::hash::Hash;
 
 use super::Tally;
 use super::record::{Linked, Tombstone};
+use crate::table::Storage;
 use crate::{Counted, Counter, Counts, DateTime, OutOfRange, RunState};
 
 /// The first invariant an [`audit`](Tally::audit) found broken. No call of the library leads here;
@@ -93,7 +94,7 @@ impl fmt::Display for Violation {
 
 impl core::error::Error for Violation {}
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,

@@ -5,8 +5,9 @@ use core::hash::Hash;
 use super::plan::{Origin, Plan};
 use super::{Change, Effect, Refusal, Tally};
 use crate::Summary;
+use crate::table::Storage;
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
@@ -104,6 +105,7 @@ where
     ) -> Result<Effect, Refusal> {
         let mut plan = Plan::new(self);
         let planned = self.plan(change, &mut plan).and_then(|()| judge(&plan.summary));
+        let planned = planned.and_then(|()| self.make_room(&plan));
         #[cfg(feature = "defmt")]
         match change {
             Change::Event(event) => super::apply::log(event.state, &planned.map(|()| plan.effect)),

@@ -5,10 +5,10 @@ use core::hash::Hash;
 use super::plan::{Plan, carried};
 use super::record::UserRecord;
 use super::{Carried, Effect, Refusal, Tally};
-use crate::table::RowId;
+use crate::table::{RowId, Storage};
 use crate::{Counted, Counts, DateTime, Summary};
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
@@ -109,8 +109,8 @@ where
 
     /// The live counts of every user, from the rows.
     pub(super) fn recount_users(&mut self) {
-        for number in 0..USERS {
-            let Some(row) = RowId::from_number(number as u16) else { return };
+        for number in 0..self.users.rows() {
+            let Some(row) = RowId::from_number(number) else { return };
             let Some(first) = self.users.get(row).map(|(_, user)| user.first) else { continue };
             let live = self.recount(first, self.run_from);
             if let Some(user) = self.users.value_mut(row) {

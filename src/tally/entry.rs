@@ -7,7 +7,7 @@ use super::plan::{DevicePlan, Origin, Plan};
 use super::record::{DeviceRecord, Linked, RunFrom, Stamp, Tombstone, UserRecord};
 use super::{Carried, Change, Effect, Refusal, Tally};
 use crate::exact::Exact;
-use crate::table::RowId;
+use crate::table::{RowId, Storage};
 use crate::{Counted, Counts, DateTime, Event, RunState, Summary};
 
 /// One entry of what a tally holds. Each says all there is to say of one device, of one user, or of
@@ -161,7 +161,7 @@ impl Totals {
     }
 }
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
@@ -346,6 +346,7 @@ where
         let row = self.devices.find(&event.device);
         let mut plan = Plan::new(self);
         self.plan_event(row, event, Origin::Restored, &mut plan)?;
+        self.make_room(&plan)?;
         self.carry_out_event(event, &plan);
         Ok(())
     }
@@ -354,6 +355,7 @@ where
     fn restore_removal(&mut self, device: &D, at: DateTime) -> Result<(), Refusal> {
         let mut plan = Plan::new(self);
         self.plan_removal(device, at, Origin::Restored, &mut plan)?;
+        self.make_room(&plan)?;
         self.bury(device, &plan);
         Ok(())
     }
@@ -380,6 +382,9 @@ where
                 self.restore_removal(&event.device, event.at)?;
             }
             None if self.is_full() => return Ok(()),
+            None if !self.devices.make_room(1) => {
+                return Err(Refusal::DevicesFull { capacity: self.devices.len() });
+            }
             _ => {}
         }
         let user = event.user.as_ref().and_then(|user| {
@@ -408,7 +413,8 @@ where
         record.set_carried(kept.carried);
         record.set_carried_update(kept.last_update);
         record.declared = kept.declared;
-        if known.is_none() && record.is_kept() && self.users.is_full() {
+        let is_new = known.is_none() && record.is_kept();
+        if is_new && (self.users.is_full() || !self.users.make_room(1)) {
             return Err(Refusal::UsersFull { capacity: self.users.len() });
         }
         self.summary.users.shift((self.state_of(known), record.state()));
@@ -447,8 +453,8 @@ where
     }
 
     pub(super) fn drop_unkept_users(&mut self) {
-        for number in 0..USERS {
-            let Some(row) = RowId::from_number(number as u16) else { return };
+        for number in 0..self.users.rows() {
+            let Some(row) = RowId::from_number(number) else { return };
             let Some(user) = self.users.value_mut(row) else { continue };
             if user.linked == Linked::Restoring {
                 user.linked = Linked::Yes;

@@ -17,7 +17,7 @@ use core::iter;
 
 use super::Tally;
 use super::record::{DeviceRecord, Tombstone};
-use crate::table::RowId;
+use crate::table::{RowId, Storage};
 
 /// Both ends of the list. Empty is all zero bytes.
 #[derive(Clone, Copy, Default)]
@@ -30,7 +30,7 @@ impl Freed {
     pub(super) const NONE: Self = Self { oldest: None, newest: None };
 }
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,

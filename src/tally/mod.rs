@@ -37,8 +37,10 @@ pub(crate) use record::{RunFrom, Stamp, StateChange};
 use freed::Freed;
 use record::{DeviceRecord, UserRecord};
 
+#[cfg(feature = "alloc")]
+use crate::Heap;
 use crate::exact::List;
-use crate::table::Table;
+use crate::table::{Inline, Storage, Table};
 use crate::{Counts, Summary};
 
 /// The last state of every device and user of one roll-out, and the counts over them.
@@ -71,7 +73,7 @@ use crate::{Counts, Summary};
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Tally<D, U, const DEVICES: usize, const USERS: usize> {
+pub struct Tally<D, U, const DEVICES: usize, const USERS: usize, S: Storage = Inline> {
     /// Reported: carried + live.
     summary: Summary,
     carried: Carried,
@@ -79,8 +81,8 @@ pub struct Tally<D, U, const DEVICES: usize, const USERS: usize> {
     freed: Freed,
     /// The rows of devices that hold no tombstone.
     live: u16,
-    devices: Table<D, DeviceRecord, DEVICES>,
-    users: Table<U, UserRecord, USERS>,
+    devices: Table<D, DeviceRecord, DEVICES, S>,
+    users: Table<U, UserRecord, USERS, S>,
 }
 
 /// The share of a summary that is counted by declaration, not from rows.
@@ -117,18 +119,6 @@ where
         }
     }
 
-    /// The counts and the last run. This costs nothing: they are kept up to date.
-    ///
-    /// ```
-    /// use runtally::{Summary, Tally};
-    /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
-    /// assert_eq!(tally.summary(), &Summary::ZERO);
-    /// ```
-    #[must_use]
-    pub const fn summary(&self) -> &Summary {
-        &self.summary
-    }
-
     /// The rows there are for devices: `DEVICES`.
     ///
     /// ```
@@ -142,6 +132,51 @@ where
     /// assert_eq!(runtally::Tally::<u16, u16, 500, 33>::USER_CAPACITY, 33);
     /// ```
     pub const USER_CAPACITY: usize = USERS;
+}
+
+#[cfg(feature = "alloc")]
+impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS, Heap>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    /// An empty tally whose rows grow on the heap, up to `DEVICES` and `USERS`.
+    ///
+    /// ```
+    /// use runtally::{Heap, Summary, Tally};
+    /// let tally: Tally<u16, u16, 65_534, 65_534, Heap> = Tally::growing();
+    /// assert_eq!(tally.summary(), &Summary::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn growing() -> Self {
+        Self {
+            summary: Summary::ZERO,
+            carried: Carried { devices: Counts::ZERO, users: Counts::ZERO },
+            run_from: RunFrom::NEVER,
+            freed: Freed::NONE,
+            live: 0,
+            devices: Table::growing(),
+            users: Table::growing(),
+        }
+    }
+}
+
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
+where
+    D: Clone + Eq + Hash,
+    U: Clone + Ord + Hash,
+{
+    /// The counts and the last run. This costs nothing: they are kept up to date.
+    ///
+    /// ```
+    /// use runtally::{Summary, Tally};
+    /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// assert_eq!(tally.summary(), &Summary::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
 
     /// The devices that have a row.
     ///
@@ -243,7 +278,8 @@ where
 
 /// Two tallies are equal if they keep the same of the same devices and users, in whatever rows;
 /// tombstones count, their age does not.
-impl<D, U, const DEVICES: usize, const USERS: usize> PartialEq for Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> PartialEq
+    for Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
@@ -263,14 +299,16 @@ where
     }
 }
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Eq for Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Eq
+    for Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
 {
 }
 
-impl<D, U, const DEVICES: usize, const USERS: usize> fmt::Debug for Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> fmt::Debug
+    for Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash + fmt::Debug,
     U: Clone + Ord + Hash + fmt::Debug,

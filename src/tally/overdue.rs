@@ -5,9 +5,10 @@ use core::time::Duration;
 
 use super::Tally;
 use super::record::DeviceRecord;
+use crate::table::Storage;
 use crate::{Counted, DateTime, Overflow, RunState, Summary};
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,

@@ -7,7 +7,7 @@ use core::hash::Hash;
 
 use super::record::{DeviceRecord, Linked, RunFrom, Stamp, Tombstone, UserRecord};
 use super::{Carried, Change, Effect, Refusal, Tally};
-use crate::table::RowId;
+use crate::table::{RowId, Storage};
 use crate::{Counted, Counts, DateTime, Event, OutOfRange, RunState, Summary};
 
 /// What a change comes to.
@@ -51,8 +51,8 @@ pub(super) enum DevicePlan {
 impl Plan {
     /// Nothing changes so far. Plans are made in place: one is too large to be handed up.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(super) fn new<D, U, const DEVICES: usize, const USERS: usize>(
-        tally: &Tally<D, U, DEVICES, USERS>,
+    pub(super) fn new<D, U, const DEVICES: usize, const USERS: usize, S: Storage>(
+        tally: &Tally<D, U, DEVICES, USERS, S>,
     ) -> Self {
         Self {
             effect: Effect::Applied { before: None },
@@ -77,7 +77,7 @@ const fn not_later(order: Ordering) -> Option<Effect> {
     }
 }
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
@@ -230,6 +230,24 @@ where
         }
         if origin == Origin::Reported {
             plan.summary.users.check(Counted::Users)?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for the rows that a plan adds, where memory is the limit.
+    ///
+    /// # Errors
+    ///
+    /// If there is none. Nothing has changed then.
+    #[inline]
+    pub(super) fn make_room(&mut self, plan: &Plan) -> Result<(), Refusal> {
+        let is_new = plan.row.is_none() && !matches!(plan.device, DevicePlan::Unchanged);
+        if is_new && !self.devices.make_room(1) {
+            return Err(Refusal::DevicesFull { capacity: self.devices.len() });
+        }
+        let is_new = plan.to.is_none() && plan.user.as_ref().is_some_and(UserRecord::keeps_row);
+        if is_new && !self.users.make_room(1) {
+            return Err(Refusal::UsersFull { capacity: self.users.len() });
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use core::hash::Hash;
 use super::Tally;
 use super::record::{DeviceRecord, Stamp, UserRecord};
 use crate::exact::Exact;
-use crate::table::RowId;
+use crate::table::{RowId, Storage};
 use crate::{Counts, DateTime, Event, RunState};
 
 /// What is kept of one user.
@@ -159,7 +159,7 @@ impl DeviceHandle {
     }
 }
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,

@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::record::{Linked, UserRecord};
 use super::{Change, Effect, Entry, Kept, Refusal, Tally, Totals};
 use crate::Event;
-use crate::table::RowId;
+use crate::table::{RowId, Storage};
 
 /// One thing that a change leaves.
 pub(crate) enum After<'t, D, U> {
@@ -18,7 +18,7 @@ pub(crate) enum After<'t, D, U> {
     Unlinked(&'t U),
 }
 
-impl<D, U, const DEVICES: usize, const USERS: usize> Tally<D, U, DEVICES, USERS>
+impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Tally<D, U, DEVICES, USERS, S>
 where
     D: Clone + Eq + Hash,
     U: Clone + Ord + Hash,
