@@ -67,6 +67,7 @@ Usage: runtally-fleet gateway --nats URL --configuration GUID [OPTIONS]
                            2001-01-01T00:00:00Z); what is earlier counts as reported now
   --ahead HOURS            how far a device's clock may be ahead (default 24); what is later counts
                            as reported now
+  --overdue HOURS          how long a device may be pending until it is overdue (default 24)
 
 RUNTALLY_READ_TOKEN and RUNTALLY_WRITE_TOKEN are the tokens, 12 to 1024 visible ASCII characters.";
 
@@ -95,6 +96,9 @@ Usage: runtally-fleet worker --nats URL [OPTIONS]
 
   --snapshot-every SECONDS  the time between snapshots of a partition (default 30): what a worker
                             that takes over has to read again
+  --shard-rows N            the most devices of a virtual shard, 1 to 65534 (default 65534): when one
+                            is full its partition stops and says so, and nothing is lost; a worker
+                            that allows more goes on
   --metrics ADDRESS:PORT    answer /metrics (Prometheus) and /healthz here; port 0 picks one
 
 RUNTALLY_FLEET_CRASH=POINT:N ends the process the N-th time it comes to POINT, for tests:
@@ -132,6 +136,7 @@ struct Given {
     replicas: Option<u16>,
     lease: Option<Duration>,
     snapshot_every: Option<Duration>,
+    shard_rows: Option<u16>,
     wait: Option<Duration>,
     metrics: Option<std::net::SocketAddr>,
     listen: Option<std::net::SocketAddr>,
@@ -141,6 +146,7 @@ struct Given {
     origin: Option<Origin>,
     earliest: Option<DateTime>,
     ahead: Option<Duration>,
+    overdue: Option<Duration>,
 }
 
 impl Ask {
@@ -159,13 +165,20 @@ impl Ask {
             "gateway" => (
                 GATEWAY,
                 &[
-                    "listen", "configuration", "script", "version-of", "bare", "origin", "earliest",
+                    "listen",
+                    "configuration",
+                    "script",
+                    "version-of",
+                    "bare",
+                    "origin",
+                    "earliest",
                     "ahead",
+                    "overdue",
                 ],
             ),
             "ingest" => (INGEST, &["configuration", "script"]),
             "status" => (STATUS, &["wait"]),
-            "worker" => (WORKER, &["snapshot-every", "metrics"]),
+            "worker" => (WORKER, &["snapshot-every", "shard-rows", "metrics"]),
             other => return Err(format!("there is no command {other}").into()),
         };
         let mut given = Given::default();
@@ -207,6 +220,7 @@ impl Given {
                 let seconds = number(option, &parser.value()?, 1, 3600)?;
                 self.snapshot_every = Some(Duration::from_secs(seconds.into()));
             }
+            "shard-rows" => self.shard_rows = Some(number(option, &parser.value()?, 1, 65_534)?),
             "wait" => {
                 let seconds = number(option, &parser.value()?, 0, u16::MAX)?;
                 self.wait = Some(Duration::from_secs(seconds.into()));
@@ -222,10 +236,8 @@ impl Given {
             "bare" => self.bare = true,
             "origin" => self.origin = Some(parser.value()?.parse()?),
             "earliest" => self.earliest = Some(parser.value()?.parse()?),
-            "ahead" => {
-                let hours = number(option, &parser.value()?, 0, u16::MAX)?;
-                self.ahead = Some(Duration::from_hours(hours.into()));
-            }
+            "ahead" => self.ahead = Some(hours(option, &parser.value()?)?),
+            "overdue" => self.overdue = Some(hours(option, &parser.value()?)?),
             "metrics" => self.metrics = Some(parser.value()?.parse()?),
             _ => return Err(format!("--{option}: unknown").into()),
         }
@@ -236,6 +248,7 @@ impl Given {
         match name {
             "worker" => Ok(Command::Worker(worker::Options {
                 snapshot_every: self.snapshot_every.unwrap_or(Duration::from_secs(30)),
+                shard_rows: self.shard_rows.map_or(worker::rows::ROWS, usize::from),
                 metrics: self.metrics,
             })),
             "gateway" => self.gateway(),
@@ -267,11 +280,13 @@ impl Given {
             origin: self.origin,
             earliest: self.earliest.unwrap_or(clock.earliest),
             ahead: self.ahead.unwrap_or(clock.ahead),
+            overdue: self.overdue.unwrap_or(Duration::from_hours(24)),
         }))
     }
 
     fn init(self) -> Result<Command, lexopt::Error> {
-        let partitions = self.partitions.ok_or("--partitions N is missing: 32 suits most fleets")?;
+        let partitions =
+            self.partitions.ok_or("--partitions N is missing: 32 suits most fleets")?;
         let virtual_shards = self.virtual_shards.unwrap_or((8 * partitions).max(256));
         if virtual_shards < partitions {
             return Err(format!(
@@ -300,6 +315,10 @@ fn version(value: &OsStr) -> Result<(Uuid, i32), lexopt::Error> {
         let value = value.display();
         format!("--version-of {value}: expected GUID=N, with N from 1 to 2147483647").into()
     })
+}
+
+fn hours(option: &str, value: &OsStr) -> Result<Duration, lexopt::Error> {
+    Ok(Duration::from_hours(number(option, value, 0, u16::MAX)?.into()))
 }
 
 fn number(option: &str, value: &OsStr, least: u16, most: u16) -> Result<u16, lexopt::Error> {

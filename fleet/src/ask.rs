@@ -43,6 +43,8 @@ pub(crate) struct Place {
 pub(crate) enum Question {
     /// The counts of every roll-out, and the numbers of rows.
     Summaries,
+    /// Devices that are pending, and were so at that instant already, by roll-out.
+    Overdue(DateTime),
     /// One device, also one that is retired.
     Device(Of, Uuid),
     /// Devices in the order of places.
@@ -97,6 +99,7 @@ pub(crate) struct UserRow {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Body {
     Summaries { counted: Vec<Counted>, rows: usize, ghosts: usize },
+    Overdue(Vec<(Of, usize)>),
     Devices(Vec<DeviceRow>),
     Users(Vec<UserRow>),
     Names(Vec<Option<String>>),

@@ -29,9 +29,10 @@ impl Nats {
             .ping_interval(Duration::from_secs(5))
             .subscription_capacity(64 * 1024);
         if let Some(file) = &self.credentials {
-            options = options.credentials_file(file).await.map_err(|error| {
-                format!("the credentials in {}: {error}", file.display())
-            })?;
+            options = options
+                .credentials_file(file)
+                .await
+                .map_err(|error| format!("the credentials in {}: {error}", file.display()))?;
         }
         let servers: Vec<_> = self.url.split(',').map(str::to_owned).collect();
         let client = options.connect(servers).await.map_err(|error| {

@@ -134,7 +134,8 @@ impl Layout {
 
     /// The unit that has a shard: one of as many with neighbouring numbers.
     pub(crate) fn unit(self, stage: Stage, shard: u16) -> Unit {
-        let partition = u32::from(shard) * u32::from(self.partitions) / u32::from(self.virtual_shards);
+        let partition =
+            u32::from(shard) * u32::from(self.partitions) / u32::from(self.virtual_shards);
         // Below the number of partitions.
         Unit { stage, partition: partition as u16 }
     }

@@ -15,8 +15,8 @@ use tokio::time::sleep;
 
 use crate::crash::{self, Point};
 use crate::layout::{Layout, Stage, Unit};
-use crate::worker::Position;
 use crate::wire::{Entry, MOST, Message};
+use crate::worker::Position;
 
 /// Messages under way. Beyond it whoever sends has to wait, and so what it reads waits too.
 const UNDER_WAY: usize = 128;

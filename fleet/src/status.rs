@@ -85,7 +85,8 @@ fn table(all: &[Seen]) -> String {
     for Seen { unit, last, answer } in all {
         let Some((head, rows, ghosts)) = answer else {
             let state = "no worker answers";
-            let _ = writeln!(text, "{unit:<12} {:<16} {:>10} {last:>8}{:>19}  {state}", "-", "-", "");
+            let _ =
+                writeln!(text, "{unit:<12} {:<16} {:>10} {last:>8}{:>19}  {state}", "-", "-", "");
             continue;
         };
         let lag = last.saturating_sub(head.acknowledged);

@@ -218,7 +218,10 @@ mod tests {
         let configuration = RolloutId::configuration(Uuid::from_u128(1));
         let script = RolloutId::script(Uuid::from_u128(2));
         vec![
-            (configuration, Entry::Record { shard: 3, name: "ada@x.org".into(), record: Fact::Report(event) }),
+            (
+                configuration,
+                Entry::Record { shard: 3, name: "ada@x.org".into(), record: Fact::Report(event) },
+            ),
             (configuration, Entry::Retire { shard: 65535, device }),
             (script, Entry::RunFrom(at)),
             (

@@ -56,7 +56,11 @@ impl<const N: usize> Mirror<N> {
     }
 
     /// Puts a device there, in the state that counts.
-    pub(crate) fn put_device(&mut self, row: &DeviceRow, user: Option<&str>) -> Result<(), Failure> {
+    pub(crate) fn put_device(
+        &mut self,
+        row: &DeviceRow,
+        user: Option<&str>,
+    ) -> Result<(), Failure> {
         let user = user.map(Upn::try_from).transpose()?;
         let DeviceRow { device, counted, at, .. } = *row;
         self.commit(Change::Event(Event { device, user, state: counted, at }))
@@ -83,5 +87,10 @@ impl Answered {
     pub(crate) fn into_response(self) -> axum::response::Response {
         let Self { response, body, .. } = self;
         response.map(|_| body.into())
+    }
+
+    /// The same with another body, if it is none that refuses.
+    pub(crate) fn with_body(self, body: String) -> axum::response::Response {
+        if self.status == 200 { self.response.map(|_| body.into()) } else { self.into_response() }
     }
 }

@@ -1,14 +1,17 @@
 //! The gateway: the service's wire in front of the log and the shards.
 
+mod lists;
 mod mirror;
 mod path;
 mod publish;
+mod query;
 mod read;
+mod rollouts;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -17,14 +20,17 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use runtally::graph::ScriptDeviceState;
 use runtally::http::{self, Access, Clock, Settings};
 use runtally::store::{Kind, RolloutId};
 use runtally::{Change, DateTime};
 use runtally_service::{Limits, Metrics, Origin, Page, Routes, Tokens, refuse, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Mutex;
 
 use crate::Failure;
+use crate::ask::DeviceRow;
 use crate::connect::{self, Nats};
 use crate::ingest::identified;
 use crate::layout::{Layout, Stage};
@@ -47,14 +53,19 @@ pub(crate) struct Options {
     /// The times that a device's clock may say.
     pub(crate) earliest: DateTime,
     pub(crate) ahead: Duration,
+    /// How long a device may be pending until it is overdue.
+    pub(crate) overdue: Duration,
 }
 
 struct Gateway {
     options: Options,
     tokens: Tokens,
     page: Page,
+    /// The ways to both stages' logs.
     devices: Publisher,
+    users: Publisher,
     shards: Shards,
+    overdue: Mutex<Option<(Instant, BTreeMap<RolloutId, usize>)>>,
 }
 
 /// The longest body: the longest device state there is, with every character of it escaped.
@@ -71,10 +82,8 @@ const STOPPED: &str = "runtally-stopped";
 
 /// Serves until a signal ends it.
 pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
-    let tokens = Tokens::new(
-        vec![token("RUNTALLY_READ_TOKEN")?],
-        vec![token("RUNTALLY_WRITE_TOKEN")?],
-    )?;
+    let tokens =
+        Tokens::new(vec![token("RUNTALLY_READ_TOKEN")?], vec![token("RUNTALLY_WRITE_TOKEN")?])?;
     let client = nats.connect("gateway").await?;
     let jetstream = connect::jetstream(&client);
     let layout = Layout::load(&jetstream).await?;
@@ -84,7 +93,9 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
         tokens,
         page: Page::new(),
         devices: Publisher::start(&jetstream, layout, Stage::Devices),
+        users: Publisher::start(&jetstream, layout, Stage::Users),
         shards: Shards::new(client, layout),
+        overdue: Mutex::default(),
     });
     let router = Router::new()
         .route("/", get(async |State(gateway): State<Arc<Gateway>>| gateway.page.response()))
@@ -136,9 +147,14 @@ async fn graph(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
         Vec::new()
     };
     let asked = Asked { head, body };
-    let answered = match path::parse(asked.head.uri.path()) {
+    let path = asked.head.uri.path();
+    let is_rollouts = path == "/rollouts" || path.starts_with("/rollouts/");
+    let answered = match path::parse(path) {
         Some((rollout, target)) => gateway.answer(&asked, rollout, target).await,
-        None => Ok(gateway.dry(&asked, RolloutId::configuration(uuid::Uuid::nil())).into_response()),
+        None if is_rollouts => gateway.rollouts(&asked).await,
+        None => {
+            Ok(gateway.dry(&asked, RolloutId::configuration(uuid::Uuid::nil())).into_response())
+        }
     };
     let mut response = answered.unwrap_or_else(|error| unavailable(&error));
     let no_store = HeaderValue::from_static("no-store");
@@ -200,7 +216,8 @@ impl Gateway {
     /// What the library answers where there are no rows: whatever is wrong with the request itself.
     fn dry(&self, asked: &Asked, rollout: RolloutId) -> Answered {
         let mirror = Mirror::<1>::new(rollout, self.version(rollout));
-        self.answer_from(&mirror, asked, asked.head.uri.query().unwrap_or_default())
+        let query = query::with_number(asked.head.uri.query().unwrap_or_default());
+        self.answer_from(&mirror, asked, &query)
     }
 
     async fn answer(
@@ -216,11 +233,47 @@ impl Gateway {
         }
         match (&asked.head.method, target) {
             (&Method::GET | &Method::HEAD, Target::Summary) => self.summary(asked, rollout).await,
+            (&Method::GET | &Method::HEAD, _) => self.rows(asked, rollout, target).await,
             (&Method::POST, Target::Devices) if rollout.kind == Kind::Configuration => {
                 self.write(rollout, dry).await
             }
-            _ => Ok(dry.into_response()),
+            _ => {
+                let mirror = self.written_to(asked, rollout, target).await?;
+                let query = asked.head.uri.query().unwrap_or_default();
+                self.write(rollout, self.answer_from(&mirror, asked, query)).await
+            }
         }
+    }
+
+    /// A store with the rows that a write depends on.
+    async fn written_to(
+        &self,
+        asked: &Asked,
+        rollout: RolloutId,
+        target: Target,
+    ) -> Result<Mirror<2>, Failure> {
+        let mut mirror = Mirror::new(rollout, self.version(rollout));
+        let device = match target {
+            Target::Device(device) => Some(device),
+            // At this path of a script, a device that is known keeps its user.
+            Target::Devices => ScriptDeviceState::decode(&asked.body).ok().map(|state| state.id),
+            Target::User(user) | Target::UserDevices(user) => {
+                if let Some(row) = self.shards.user(rollout, user).await? {
+                    mirror.put_user(&row)?;
+                }
+                None
+            }
+            _ => None,
+        };
+        if let Some(device) = device
+            && let Some(row) = self.shards.device(rollout, device).await?
+        {
+            let names = self.shards.names(row.user.into_iter()).await?;
+            // As reported, so that the library compares what is recorded.
+            let row = DeviceRow { counted: row.state, ..row };
+            mirror.put_device(&row, lists::name_of(&row, &names))?;
+        }
+        Ok(mirror)
     }
 
     async fn summary(&self, asked: &Asked, rollout: RolloutId) -> Result<Response, Failure> {
@@ -266,6 +319,12 @@ impl Gateway {
         }
         Ok(response)
     }
+}
+
+/// The answer to a link that is not a gateway's.
+fn bad_link() -> Response {
+    let message = "$skiptoken must come from a link to a next page";
+    refuse(StatusCode::BAD_REQUEST, "badRequest", message)
 }
 
 fn set(response: &mut Response, name: &'static str, value: &str) {

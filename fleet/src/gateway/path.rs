@@ -56,7 +56,9 @@ mod tests {
     #[test]
     fn paths_lead_where_they_say() {
         let id = Uuid::from_u128(7);
-        let of = |rest: &str| parse(&format!("/beta/deviceManagement/hardwareConfigurations/{id}/{rest}"));
+        let of = |rest: &str| {
+            parse(&format!("/beta/deviceManagement/hardwareConfigurations/{id}/{rest}"))
+        };
         let rollout = RolloutId::configuration(id);
         assert_eq!(of("runSummary"), Some((rollout, Target::Summary)));
         assert_eq!(of("userRunStates/%24count"), Some((rollout, Target::UserCount)));

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_nats::Client;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use runtally::Summary;
 use runtally::store::RolloutId;
+use runtally::{DateTime, Summary};
 use uuid::Uuid;
 
 use crate::Failure;
@@ -83,21 +83,42 @@ impl Shards {
                 Ok::<_, Failure>((unit, head, body))
             })
             .buffer_unordered(AT_A_TIME);
-        let whole = answers.try_fold(Whole::default(), |mut whole, (unit, head, body)| async move {
-            if let Body::Summaries { counted, .. } = body {
-                for counted in counted {
-                    let listed = whole.summaries.entry(counted.of.into()).or_default();
-                    listed.summary = listed.summary.merge(&counted.summary)?;
-                    match unit.stage {
-                        Stage::Devices => listed.devices += counted.listed,
-                        Stage::Users => listed.users += counted.listed,
+        let whole =
+            answers.try_fold(Whole::default(), |mut whole, (unit, head, body)| async move {
+                if let Body::Summaries { counted, .. } = body {
+                    for counted in counted {
+                        let listed = whole.summaries.entry(counted.of.into()).or_default();
+                        listed.summary = listed.summary.merge(&counted.summary)?;
+                        match unit.stage {
+                            Stage::Devices => listed.devices += counted.listed,
+                            Stage::Users => listed.users += counted.listed,
+                        }
                     }
                 }
-            }
-            whole.heads.insert(unit, head);
-            Ok(whole)
-        });
+                whole.heads.insert(unit, head);
+                Ok(whole)
+            });
         whole.await
+    }
+
+    /// Devices that are pending, and were so at that instant already, by roll-out.
+    pub(crate) async fn overdue(
+        &self,
+        at: DateTime,
+    ) -> Result<BTreeMap<RolloutId, usize>, Failure> {
+        let units = self.layout.units().filter(|unit| unit.stage == Stage::Devices);
+        let answers = stream::iter(units)
+            .map(|unit| async move { self.ask(unit, &Question::Overdue(at)).await })
+            .buffer_unordered(AT_A_TIME);
+        let add = |mut all: BTreeMap<_, _>, (_, body)| async move {
+            if let Body::Overdue(overdue) = body {
+                for (of, number) in overdue {
+                    *all.entry(of.into()).or_default() += number;
+                }
+            }
+            Ok::<_, Failure>(all)
+        };
+        answers.try_fold(BTreeMap::new(), add).await
     }
 
     /// A device, also a retired one.

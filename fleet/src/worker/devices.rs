@@ -4,45 +4,48 @@ use std::collections::BTreeMap;
 
 use runtally::shard::{DeviceShard, Record};
 use runtally::store::RolloutId;
-use runtally::{Event, Summary};
+use runtally::{Event, Heap, RunState, Summary};
 use uuid::Uuid;
 
-use super::image::{Reader, ShardImage, Writer};
+use super::image::{Reader, Writer};
 use super::page::Smallest;
-use crate::sends::Sends;
+use super::rows::{ROWS, full, seed};
 use crate::Failure;
-use crate::ask::{Body, Counted, DeviceRow, Place, Question};
+use crate::ask::{Body, Counted, DeviceRow, Of, Place, Question};
 use crate::layout::{Layout, Unit};
-use crate::wire::{Entry, Fact};
+use crate::sends::Sends;
+use crate::wire::Entry;
 
-/// Rows of a shard.
-const ROWS: usize = 2_048;
-
-type Shard = DeviceShard<Uuid, Uuid, ROWS>;
+type Shard = DeviceShard<Uuid, Uuid, ROWS, Heap>;
 
 /// The shards of one unit.
 pub(crate) struct Devices {
     layout: Layout,
     first_shard: u16,
-    shards: BTreeMap<(RolloutId, u16), Box<Shard>>,
+    /// The most rows of a shard.
+    limit: usize,
+    seed: u64,
+    shards: BTreeMap<(RolloutId, u16), Shard>,
 }
 
 impl Devices {
-    pub(crate) fn new(unit: Unit, layout: Layout) -> Self {
+    pub(crate) fn new(unit: Unit, layout: Layout, limit: usize) -> Self {
         let first_shard = layout.first_shard(unit.partition);
-        Self { layout, first_shard, shards: BTreeMap::new() }
+        Self { layout, first_shard, limit, seed: seed(), shards: BTreeMap::new() }
     }
 
     fn shard(&mut self, rollout: RolloutId, shard: u16) -> &mut Shard {
         if !self.shards.contains_key(&(rollout, shard)) {
-            let mut rows = Box::new(Shard::new());
+            let mut rows = Shard::growing();
+            // Nobody outside can choose keys that collide.
+            rows.reseed(self.seed);
             // What began anew, began anew in every shard.
             if let Some(at) = self.of(rollout).filter_map(|(_, rows)| rows.run_from()).max() {
                 let _ = rows.begin_anew(at);
             }
             self.shards.insert((rollout, shard), rows);
         }
-        self.shards.entry((rollout, shard)).or_default()
+        self.shards.entry((rollout, shard)).or_insert_with(Shard::growing)
     }
 
     pub(crate) fn take(
@@ -60,16 +63,21 @@ impl Devices {
         match entry {
             Entry::Record { shard, name, record } => {
                 let named = record.user();
+                let limit = self.limit;
                 let rows = self.shard(rollout, *shard);
+                if rows.row_count() >= limit && rows.record(record.device()).is_none() {
+                    return Err(full(*shard, limit));
+                }
                 let taken = rows.take(record, |user, sent| {
                     // The name is that of the user whom the entry names.
                     let name = if sent.user() == named.as_ref() { name } else { "" };
                     send(user, sent, name);
                 });
-                let _ = taken.map_err(|full| format!("shard {shard}: {full}"))?;
+                let _ = taken.map_err(|error| format!("shard {shard}: {error}"))?;
             }
             Entry::Retire { shard, device } => {
-                let _ = self.shard(rollout, *shard).retire(device, |user, sent| send(user, sent, ""));
+                let _ =
+                    self.shard(rollout, *shard).retire(device, |user, sent| send(user, sent, ""));
             }
             Entry::RunFrom(at) => {
                 let first = self.first_shard;
@@ -85,31 +93,22 @@ impl Devices {
 
     fn of(&self, rollout: RolloutId) -> impl Iterator<Item = (u16, &Shard)> {
         let range = self.shards.range((rollout, 0)..=(rollout, u16::MAX));
-        range.map(|((_, shard), rows)| (*shard, &**rows))
+        range.map(|((_, shard), rows)| (*shard, rows))
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
-        for ((rollout, shard), rows) in &self.shards {
-            writer.head(&ShardImage {
-                rollout: *rollout,
-                shard: *shard,
-                last_run: rows.summary().last_run,
-                run_from: rows.run_from(),
-            });
-            writer.records(rows.row_count(), rows.records());
-            writer.names(&[]);
+        for (key, rows) in &self.shards {
+            writer.shard(*key, rows, std::iter::empty());
         }
         writer.finish()
     }
 
     pub(crate) fn restore(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut reader = Reader::new(bytes)?;
-        while let Some(ShardImage { rollout, shard, last_run, run_from }) = reader.head()? {
+        while let Some((rollout, shard)) = reader.shard()? {
             let rows = self.shard(rollout, shard);
-            let totals = runtally::Totals { last_run, run_from, ..runtally::Totals::default() };
-            rows.restore(&runtally::Entry::Totals(totals))?;
-            reader.records(|record: &Fact| Ok(rows.take(record, |_, _| ()).map(drop)?))?;
+            reader.pieces(|reader, bytes| rows.restore_piece(reader, bytes))?;
             reader.names(|_, _| ())?;
         }
         Ok(())
@@ -124,6 +123,7 @@ impl Devices {
             Question::Summaries => {
                 Body::Summaries { counted: self.counted(), rows: self.count(), ghosts: 0 }
             }
+            Question::Overdue(at) => Body::Overdue(self.overdue(at.ticks())),
             Question::Device(of, device) => {
                 let shard = self.layout.shard(device);
                 let rows = self.shards.get(&((*of).into(), shard));
@@ -152,6 +152,17 @@ impl Devices {
             counted.run_from = counted.run_from.max(rows.run_from());
         }
         all.into_values().collect()
+    }
+
+    fn overdue(&self, ticks: i64) -> Vec<(Of, usize)> {
+        let mut all = BTreeMap::<Of, usize>::new();
+        for ((rollout, _), rows) in &self.shards {
+            let is_overdue = |it: &Event<&Uuid, &Uuid>| {
+                it.at.ticks() <= ticks && rows.counted(it) == RunState::Pending
+            };
+            *all.entry((*rollout).into()).or_default() += rows.devices().filter(is_overdue).count();
+        }
+        all.into_iter().collect()
     }
 
     fn page(&self, rollout: RolloutId, from: Place, most: usize) -> Vec<DeviceRow> {

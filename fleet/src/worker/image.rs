@@ -1,30 +1,20 @@
-//! The bytes of a snapshot.
+//! The bytes of a snapshot: the library's snapshot of every shard, and the names of its users.
 //!
 //! ```text
-//!  image = format (1) shard… 
-//!  shard = kind of the roll-out (0, 1), its id (16), number (2), last run, run from,
-//!          number of records (4), record…, number of names (4), {id (16), length (1), name}…
-//!  a date-time = 0 | 1, ticks (8), offset (2)
+//!  image = format (1) shard…
+//!  shard = kind of the roll-out (0, 1), its id (16), number (2), piece… up to the last one,
+//!          number of names (4), {id (16), length (1), name}…
 //! ```
-//!
-//! The object store has a digest of it all.
 
-use runtally::DateTime;
+use runtally::snapshot::{Snapshot, SnapshotError, SnapshotReader, Source};
 use runtally::store::{Kind, RolloutId};
 use uuid::Uuid;
 
 use crate::Failure;
 use crate::layout::FORMAT;
-use crate::wire::Fact;
 
-/// What is written of one shard.
-#[derive(Debug, PartialEq)]
-pub(crate) struct ShardImage {
-    pub(crate) rollout: RolloutId,
-    pub(crate) shard: u16,
-    pub(crate) last_run: Option<DateTime>,
-    pub(crate) run_from: Option<DateTime>,
-}
+/// The length of a piece.
+const PIECE: usize = 16 * 1024;
 
 pub(crate) struct Writer(Vec<u8>);
 
@@ -33,49 +23,27 @@ impl Writer {
         Self(vec![FORMAT])
     }
 
-    pub(crate) fn head(&mut self, image: &ShardImage) {
-        self.0.push(u8::from(image.rollout.kind == Kind::Script));
-        self.0.extend(image.rollout.id.as_bytes());
-        self.0.extend(image.shard.to_le_bytes());
-        for at in [image.last_run, image.run_from] {
-            match at {
-                None => self.0.push(0),
-                Some(at) => {
-                    self.0.push(1);
-                    self.0.extend(at.ticks().to_le_bytes());
-                    self.0.extend(at.offset().to_le_bytes());
-                }
-            }
-        }
-    }
-
-    pub(crate) fn records<'a>(
+    pub(crate) fn shard<'a>(
         &mut self,
-        number: usize,
-        records: impl Iterator<Item = runtally::shard::Record<&'a Uuid, &'a Uuid>>,
+        (rollout, shard): (RolloutId, u16),
+        rows: &impl Source,
+        names: impl ExactSizeIterator<Item = (&'a Uuid, &'a str)>,
     ) {
-        self.0.reserve(4 + number * Fact::MAX_LEN);
-        self.number(number);
-        for record in records {
-            let at = self.0.len();
-            self.0.resize(at + Fact::MAX_LEN, 0);
-            let len = record.write(&mut self.0[at..]).unwrap_or_default();
-            self.0.truncate(at + len);
+        self.0.push(u8::from(rollout.kind == Kind::Script));
+        self.0.extend(rollout.id.as_bytes());
+        self.0.extend(shard.to_le_bytes());
+        let (mut snapshot, mut buffer) = (Snapshot::new(rows), vec![0; PIECE]);
+        // Every entry fits a piece.
+        while let Ok(Some(piece)) = snapshot.next(&mut buffer) {
+            self.0.extend(piece);
         }
-    }
-
-    pub(crate) fn names<'a>(&mut self, names: &[(&'a Uuid, &'a str)]) {
-        self.number(names.len());
+        self.0.extend((names.len() as u32).to_le_bytes());
         for (id, name) in names {
             self.0.extend(id.as_bytes());
             // A UPN has at most 145 bytes.
             self.0.push(name.len() as u8);
             self.0.extend(name.as_bytes());
         }
-    }
-
-    fn number(&mut self, number: usize) {
-        self.0.extend((number as u32).to_le_bytes());
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {
@@ -95,7 +63,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next shard; none at the end.
-    pub(crate) fn head(&mut self) -> Result<Option<ShardImage>, Failure> {
+    pub(crate) fn shard(&mut self) -> Result<Option<(RolloutId, u16)>, Failure> {
         if self.0.is_empty() {
             return Ok(None);
         }
@@ -105,43 +73,30 @@ impl<'a> Reader<'a> {
             [other] => return Err(format!("{other} is no kind of roll-out").into()),
         };
         let rollout = RolloutId { kind, id: Uuid::from_bytes(self.array()?) };
-        let shard = u16::from_le_bytes(self.array()?);
-        Ok(Some(ShardImage { rollout, shard, last_run: self.time()?, run_from: self.time()? }))
+        Ok(Some((rollout, u16::from_le_bytes(self.array()?))))
     }
 
-    fn time(&mut self) -> Result<Option<DateTime>, Failure> {
-        let [is_there] = self.array()?;
-        if is_there == 0 {
-            return Ok(None);
-        }
-        let ticks = i64::from_le_bytes(self.array()?);
-        let offset = i16::from_le_bytes(self.array()?);
-        Ok(Some(DateTime::from_ticks(ticks, offset)?))
-    }
-
-    pub(crate) fn records(
+    /// The rows of the shard.
+    pub(crate) fn pieces(
         &mut self,
-        mut each: impl FnMut(&Fact) -> Result<(), Failure>,
+        mut restore: impl FnMut(&mut SnapshotReader, &[u8]) -> Result<usize, SnapshotError>,
     ) -> Result<(), Failure> {
-        for _ in 0..self.number()? {
-            let (record, len) = Fact::read(self.0).ok_or(CUT)?;
+        let mut reader = SnapshotReader::restore();
+        while !reader.is_complete() {
+            let len = restore(&mut reader, self.0)?;
             self.slice(len)?;
-            each(&record)?;
         }
         Ok(())
     }
 
+    /// The names of its users.
     pub(crate) fn names(&mut self, mut each: impl FnMut(Uuid, &str)) -> Result<(), Failure> {
-        for _ in 0..self.number()? {
+        for _ in 0..u32::from_le_bytes(self.array()?) {
             let id = Uuid::from_bytes(self.array()?);
             let [len] = self.array()?;
             each(id, std::str::from_utf8(self.slice(len.into())?)?);
         }
         Ok(())
-    }
-
-    fn number(&mut self) -> Result<u32, Failure> {
-        Ok(u32::from_le_bytes(self.array()?))
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Failure> {

@@ -34,9 +34,7 @@ pub(crate) enum Next {
     },
     /// The log is another one than it was, or begins after the position: it is read from its
     /// beginning. `is_short` says whether messages after the position are gone.
-    Rewound {
-        is_short: bool,
-    },
+    Rewound { is_short: bool },
 }
 
 /// Messages that wait to be taken, and that the server may send ahead of them.

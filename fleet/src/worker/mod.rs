@@ -7,7 +7,7 @@ pub(crate) mod lease;
 mod log;
 mod metrics;
 mod page;
-mod rows;
+pub(crate) mod rows;
 mod snapshot;
 mod unit;
 mod users;
@@ -27,14 +27,16 @@ use crate::connect::{self, Nats};
 use crate::layout::{Layout, Unit};
 use gauges::Gauges;
 use lease::Lease;
-use snapshot::Snapshots;
 pub(crate) use log::Position;
+use snapshot::Snapshots;
 
 /// How a worker works.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
     /// The time from one snapshot of a unit to the next.
     pub(crate) snapshot_every: Duration,
+    /// The most devices of a shard.
+    pub(crate) shard_rows: usize,
     /// Where metrics are told.
     pub(crate) metrics: Option<SocketAddr>,
 }

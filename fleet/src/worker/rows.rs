@@ -6,8 +6,11 @@ use crate::layout::{Layout, Stage, Unit};
 use crate::wire::Entries;
 
 use super::devices::Devices;
-use crate::sends::Sends;
 use super::users::Users;
+use crate::sends::Sends;
+
+/// The most devices, ghosts or users of a shard.
+pub(crate) const ROWS: usize = 65_534;
 
 /// The rows of a unit.
 pub(crate) enum Rows {
@@ -16,10 +19,10 @@ pub(crate) enum Rows {
 }
 
 impl Rows {
-    pub(crate) fn new(unit: Unit, layout: Layout) -> Self {
+    pub(crate) fn new(unit: Unit, layout: Layout, limit: usize) -> Self {
         match unit.stage {
-            Stage::Devices => Self::Devices(Devices::new(unit, layout)),
-            Stage::Users => Self::Users(Users::new(unit, layout)),
+            Stage::Devices => Self::Devices(Devices::new(unit, layout, limit)),
+            Stage::Users => Self::Users(Users::new(unit, layout, limit)),
         }
     }
 
@@ -69,4 +72,14 @@ impl Rows {
         };
         answer.ok_or_else(|| "this stage has no answer to that".to_owned())
     }
+}
+
+/// A shard takes no other device.
+pub(crate) fn full(shard: u16, limit: usize) -> Failure {
+    format!("shard {shard}: no room for another device: all {limit} rows are taken").into()
+}
+
+/// A seed for the hashes of tables.
+pub(crate) fn seed() -> u64 {
+    getrandom::u64().unwrap_or_default()
 }

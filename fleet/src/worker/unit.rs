@@ -15,12 +15,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use super::Shared;
 use super::log::{self, Next, Position};
 use super::rows::Rows;
-use crate::sends::Sends;
 use super::snapshot::Snapshot;
 use crate::Failure;
 use crate::ask::{Answer, Head, Question};
 use crate::crash::{self, Point};
 use crate::layout::{Stage, Unit};
+use crate::sends::Sends;
 
 /// Messages taken in a row before what follows from them is sent: many records a message, and still
 /// nobody waits long.
@@ -102,9 +102,10 @@ impl Work {
         let began = Instant::now();
         let (snapshot, _) = shared.snapshots.find(unit).await?;
         let Snapshot { position, .. } = snapshot;
-        let mut rows = Rows::new(unit, shared.layout);
+        let mut rows = Rows::new(unit, shared.layout, shared.options.shard_rows);
         if let Some(bytes) = shared.snapshots.rows(&snapshot).await? {
-            rows.restore(&bytes).map_err(|error| format!("snapshot {}: {error}", snapshot.object))?;
+            rows.restore(&bytes)
+                .map_err(|error| format!("snapshot {}: {error}", snapshot.object))?;
         }
         let mut stream = shared.jetstream.get_stream(unit.stream()).await?;
         let state = &stream.info().await?.state;

@@ -4,47 +4,50 @@ use std::collections::{BTreeMap, HashMap};
 
 use runtally::shard::UserShard;
 use runtally::store::RolloutId;
-use runtally::{Event, Summary};
+use runtally::{Event, Heap, Summary};
 use uuid::Uuid;
 
-use super::image::{Reader, ShardImage, Writer};
+use super::image::{Reader, Writer};
 use super::page::Smallest;
+use super::rows::{ROWS, full, seed};
 use crate::Failure;
 use crate::ask::{Body, Counted, DeviceRow, Place, Question, UserRow};
 use crate::layout::{Layout, Unit};
-use crate::wire::{Entry, Fact};
+use crate::wire::Entry;
 
-/// Rows of a shard: of devices and as many of ghosts, and of users.
-const DEVICES: usize = 2_048;
-const USERS: usize = 2_048;
-
-type Shard = UserShard<Uuid, Uuid, DEVICES, USERS>;
+type Shard = UserShard<Uuid, Uuid, ROWS, ROWS, Heap>;
 
 /// The shards of one unit.
 pub(crate) struct Users {
     layout: Layout,
     first_shard: u16,
-    shards: BTreeMap<(RolloutId, u16), Box<Shard>>,
+    /// The most rows of a shard.
+    limit: usize,
+    seed: u64,
+    shards: BTreeMap<(RolloutId, u16), Shard>,
     /// The name of every user, by the id of the user's state.
     names: HashMap<Uuid, Box<str>>,
 }
 
 impl Users {
-    pub(crate) fn new(unit: Unit, layout: Layout) -> Self {
+    pub(crate) fn new(unit: Unit, layout: Layout, limit: usize) -> Self {
         let first_shard = layout.first_shard(unit.partition);
-        Self { layout, first_shard, shards: BTreeMap::new(), names: HashMap::new() }
+        let (shards, names) = (BTreeMap::new(), HashMap::new());
+        Self { layout, first_shard, limit, seed: seed(), shards, names }
     }
 
     fn shard(&mut self, rollout: RolloutId, shard: u16) -> &mut Shard {
         if !self.shards.contains_key(&(rollout, shard)) {
-            let mut rows = Box::new(Shard::new());
+            let mut rows = Shard::growing();
+            // Nobody outside can choose keys that collide.
+            rows.reseed(self.seed);
             // What began anew, began anew in every shard.
             if let Some(at) = self.of(rollout).filter_map(|(_, rows)| rows.run_from()).max() {
                 let _ = rows.begin_anew(at);
             }
             self.shards.insert((rollout, shard), rows);
         }
-        self.shards.entry((rollout, shard)).or_default()
+        self.shards.entry((rollout, shard)).or_insert_with(Shard::growing)
     }
 
     pub(crate) fn take(&mut self, rollout: RolloutId, entry: &Entry<'_>) -> Result<(), Failure> {
@@ -52,8 +55,15 @@ impl Users {
         match entry {
             Entry::Record { shard, name, record } => {
                 let is_own = |user: &Uuid| layout.shard(user) == *shard;
-                let joined = self.shard(rollout, *shard).join(record, is_own);
-                let _ = joined.map_err(|full| format!("shard {shard}: {full}"))?;
+                let limit = self.limit;
+                let rows = self.shard(rollout, *shard);
+                let taken = rows.device_count() + rows.retired_count() + rows.ghost_count();
+                let is_full = taken >= limit || rows.user_count() >= limit;
+                if is_full && rows.record(record.device()).is_none() {
+                    return Err(full(*shard, limit));
+                }
+                let joined = rows.join(record, is_own);
+                let _ = joined.map_err(|error| format!("shard {shard}: {error}"))?;
                 if let Some(user) = record.user().filter(|user| !name.is_empty() && is_own(user))
                     && !self.names.contains_key(user)
                 {
@@ -75,7 +85,7 @@ impl Users {
 
     fn of(&self, rollout: RolloutId) -> impl Iterator<Item = (u16, &Shard)> {
         let range = self.shards.range((rollout, 0)..=(rollout, u16::MAX));
-        range.map(|((_, shard), rows)| (*shard, &**rows))
+        range.map(|((_, shard), rows)| (*shard, rows))
     }
 
     fn name(&self, user: &Uuid) -> &str {
@@ -84,14 +94,10 @@ impl Users {
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
-        for ((rollout, shard), rows) in &self.shards {
-            let run_from = rows.run_from();
-            writer.head(&ShardImage { rollout: *rollout, shard: *shard, last_run: None, run_from });
-            let number = rows.device_count() + rows.retired_count() + rows.ghost_count();
-            writer.records(number, rows.records().chain(rows.ghosts()));
+        for (key, rows) in &self.shards {
             // The names of users who have left end here.
-            let names: Vec<_> = rows.users().map(|it| (it.user, self.name(it.user))).collect();
-            writer.names(&names);
+            let names = rows.users().map(|it| (it.user, self.name(it.user)));
+            writer.shard(*key, rows, names);
         }
         writer.finish()
     }
@@ -99,13 +105,10 @@ impl Users {
     pub(crate) fn restore(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut reader = Reader::new(bytes)?;
         let layout = self.layout;
-        while let Some(ShardImage { rollout, shard, run_from, .. }) = reader.head()? {
-            let rows = self.shard(rollout, shard);
-            if let Some(at) = run_from {
-                let _ = rows.begin_anew(at);
-            }
+        while let Some((rollout, shard)) = reader.shard()? {
             let is_own = |user: &Uuid| layout.shard(user) == shard;
-            reader.records(|record: &Fact| Ok(rows.join(record, is_own).map(drop)?))?;
+            let rows = self.shard(rollout, shard);
+            reader.pieces(|reader, bytes| rows.restore_piece(reader, bytes, is_own))?;
             let names = &mut self.names;
             reader.names(|id, name| drop(names.insert(id, name.into())))?;
         }

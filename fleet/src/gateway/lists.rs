@@ -1,0 +1,215 @@
+//! Lists, a page at a time, and single rows: fetched from the shards, written by the library.
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use runtally::store::RolloutId;
+use uuid::Uuid;
+
+use super::mirror::{Mirror, ROWS};
+use super::path::Target;
+use super::query::Query;
+use super::{Asked, Gateway};
+use crate::Failure;
+use crate::ask::{DeviceRow, Place, UserRow};
+
+/// Rows that `$skip` leaves out, fetched at a time.
+const SKIPPED: usize = 10_000;
+
+impl Gateway {
+    /// What is read of a roll-out, but its summary.
+    pub(super) async fn rows(
+        &self,
+        asked: &Asked,
+        rollout: RolloutId,
+        target: Target,
+    ) -> Result<Response, Failure> {
+        let mut one = Mirror::<1>::new(rollout, self.version(rollout));
+        match target {
+            Target::DeviceCount | Target::UserCount => {
+                let whole = self.shards.whole().await?;
+                let listed = whole.summaries.get(&rollout).copied().unwrap_or_default();
+                let is_users = matches!(target, Target::UserCount);
+                let count = if is_users { listed.users } else { listed.devices };
+                return Ok(self.dry(asked, rollout).with_body(count.to_string()));
+            }
+            Target::Device(device) => {
+                let row = self.shards.device(rollout, device).await?;
+                if let Some(row) = row.filter(|row| !row.retired) {
+                    let names = self.names(&[row]).await?;
+                    one.put_device(&row, name_of(&row, &names))?;
+                }
+            }
+            Target::User(user) => {
+                if let Some(row) = self.shards.user(rollout, user).await? {
+                    one.put_user(&row)?;
+                }
+            }
+            Target::UserDeviceCount(user) => {
+                if let Some(row) = self.shards.user(rollout, user).await? {
+                    one.put_user(&row)?;
+                    let answered = self.answer_from(&one, asked, "");
+                    return Ok(answered.with_body(row.listed.to_string()));
+                }
+            }
+            Target::Summary | Target::Devices | Target::Users | Target::UserDevices(_) => {
+                return self.list(asked, rollout, target).await;
+            }
+        }
+        let query = asked.head.uri.query().unwrap_or_default();
+        Ok(self.answer_from(&one, asked, query).into_response())
+    }
+
+    async fn list(
+        &self,
+        asked: &Asked,
+        rollout: RolloutId,
+        target: Target,
+    ) -> Result<Response, Failure> {
+        let Some(query) = Query::parse(asked.head.uri.query().unwrap_or_default()) else {
+            return Ok(super::bad_link());
+        };
+        let most = query.top.map_or(ROWS, |top| top.min(ROWS));
+        let mut mirror = Mirror::<ROWS>::new(rollout, self.version(rollout));
+        let mut count = None;
+        let next = match target {
+            Target::UserDevices(user) => {
+                let Some(owner) = self.shards.user(rollout, user).await? else {
+                    return Ok(self.answer_from(&mirror, asked, &query.kept).into_response());
+                };
+                mirror.put_user(&owner)?;
+                count = Some(owner.listed);
+                let from = query.from.after;
+                let wanted = query.skip + most + 1;
+                let rows = self.shards.user_devices(rollout, user, from, wanted).await?;
+                let (rows, next) = page(rows, query.skip, most, place_of_device);
+                for row in rows {
+                    mirror.put_device(&row, Some(&owner.name))?;
+                }
+                next
+            }
+            Target::Users => {
+                let Some(from) = self.skip_users(rollout, &query).await? else {
+                    return Ok(self.written(asked, &mirror, &query, count, None));
+                };
+                let rows = self.shards.users(rollout, from, most + 1).await?;
+                let (rows, next) = page(rows, 0, most, place_of_user);
+                for row in rows {
+                    mirror.put_user(&row)?;
+                }
+                next
+            }
+            _ => {
+                let Some(from) = self.skip_devices(rollout, &query).await? else {
+                    return Ok(self.written(asked, &mirror, &query, count, None));
+                };
+                let rows = self.shards.devices(rollout, from, most + 1).await?;
+                let (rows, next) = page(rows, 0, most, place_of_device);
+                let names = self.names(&rows).await?;
+                for row in &rows {
+                    mirror.put_device(row, name_of(row, &names))?;
+                }
+                next
+            }
+        };
+        if query.count && count.is_none() {
+            let whole = self.shards.whole().await?;
+            let listed = whole.summaries.get(&rollout).copied().unwrap_or_default();
+            let is_users = matches!(target, Target::Users);
+            count = Some(if is_users { listed.users } else { listed.devices });
+        }
+        // A page of no rows would link to itself.
+        let next = next.filter(|_| most > 0);
+        Ok(self.written(asked, &mirror, &query, count, next))
+    }
+
+    /// The list as the library writes it, with the number of rows before it and the link after it.
+    fn written(
+        &self,
+        asked: &Asked,
+        mirror: &Mirror<ROWS>,
+        query: &Query,
+        count: Option<usize>,
+        next: Option<Place>,
+    ) -> Response {
+        let answered = self.answer_from(mirror, asked, &query.kept);
+        let (Some(body), 200) = (answered.body.strip_prefix(b"{"), answered.status) else {
+            return answered.into_response();
+        };
+        let mut text = String::from("{");
+        if let Some(count) = count.filter(|_| query.count) {
+            text.push_str(&format!("\"@odata.count\":{count},"));
+        }
+        let rest = String::from_utf8_lossy(body.strip_suffix(b"}").unwrap_or(body));
+        text.push_str(&rest);
+        if let Some(next) = next {
+            let origin = self.origin(&asked.head);
+            let origin = origin.as_ref().map_or("", |origin| origin.as_str());
+            let link = query.link(next);
+            let path = asked.head.uri.path();
+            text.push_str(&format!(",\"@odata.nextLink\":\"{origin}{path}?{link}\""));
+        }
+        text.push('}');
+        answered.with_body(text)
+    }
+
+    /// The place to begin at, so many devices on; none behind the last one.
+    async fn skip_devices(
+        &self,
+        rollout: RolloutId,
+        query: &Query,
+    ) -> Result<Option<Place>, Failure> {
+        let (mut from, mut left) = (query.from, query.skip);
+        while left > 0 {
+            let rows = self.shards.devices(rollout, from, left.min(SKIPPED)).await?;
+            let Some(last) = rows.last() else { return Ok(None) };
+            (from, left) = (place_of_device(last), left - rows.len());
+        }
+        Ok(Some(from))
+    }
+
+    async fn skip_users(
+        &self,
+        rollout: RolloutId,
+        query: &Query,
+    ) -> Result<Option<Place>, Failure> {
+        let (mut from, mut left) = (query.from, query.skip);
+        while left > 0 {
+            let rows = self.shards.users(rollout, from, left.min(SKIPPED)).await?;
+            let Some(last) = rows.last() else { return Ok(None) };
+            (from, left) = (place_of_user(last), left - rows.len());
+        }
+        Ok(Some(from))
+    }
+
+    async fn names(&self, rows: &[DeviceRow]) -> Result<BTreeMap<Uuid, String>, Failure> {
+        self.shards.names(rows.iter().filter_map(|row| row.user)).await
+    }
+}
+
+/// The name of a device's user.
+pub(super) fn name_of<'n>(row: &DeviceRow, names: &'n BTreeMap<Uuid, String>) -> Option<&'n str> {
+    names.get(&row.user?).map(String::as_str)
+}
+
+const fn place_of_device(row: &DeviceRow) -> Place {
+    Place { shard: row.shard, after: Some(row.device) }
+}
+
+const fn place_of_user(row: &UserRow) -> Place {
+    Place { shard: row.shard, after: Some(row.user) }
+}
+
+/// The rows of a page, and where the next one begins if there is one.
+fn page<T>(
+    mut rows: Vec<T>,
+    skip: usize,
+    most: usize,
+    place: impl Fn(&T) -> Place,
+) -> (Vec<T>, Option<Place>) {
+    rows.drain(..skip.min(rows.len()));
+    let is_more = rows.len() > most;
+    rows.truncate(most);
+    let next = rows.last().filter(|_| is_more).map(place);
+    (rows, next)
+}
