@@ -28,6 +28,7 @@ Usage: runtally-fleet COMMAND --nats URL [OPTIONS]
   ingest    put device states from standard input on the log
   worker    hold partitions: take in what is reported, and answer what is asked
   status    show partitions, their workers, positions and lag
+  audit     compare the rows of both stages, and every count with its rows
 
 runtally-fleet COMMAND --help lists the options of a command. Every command takes
 
@@ -87,6 +88,13 @@ Usage: runtally-fleet status --nats URL [OPTIONS]
   --wait SECONDS       wait until all logs are drained, which is when the counts are exact; exits
                        with 1 if they are not by then";
 
+const AUDIT: &str = "\
+Compares the rows of both stages: what is counted for users must be what is recorded of their
+devices. Each device of which that is not so is named; so is each count that is not that of its rows.
+Exits with 1 then. It reads every row, and may run while devices report.
+
+Usage: runtally-fleet audit --nats URL";
+
 const WORKER: &str = "\
 Holds a fair share of the partitions of a fleet, on one core; start as many as you need, and stop
 them as you like. SIGTERM and SIGINT end it: it takes its last snapshots, gives its partitions back
@@ -106,6 +114,7 @@ after-apply, after-publish, after-acknowledgement, after-object or after-swap.";
 
 /// What is to be done.
 pub(crate) enum Command {
+    Audit,
     Gateway(gateway::Options),
     Ingest(RolloutId),
     Init(Init),
@@ -178,6 +187,7 @@ impl Ask {
             ),
             "ingest" => (INGEST, &["configuration", "script"]),
             "status" => (STATUS, &["wait"]),
+            "audit" => (AUDIT, &[]),
             "worker" => (WORKER, &["snapshot-every", "shard-rows", "metrics"]),
             other => return Err(format!("there is no command {other}").into()),
         };
@@ -251,6 +261,7 @@ impl Given {
                 shard_rows: self.shard_rows.map_or(worker::rows::ROWS, usize::from),
                 metrics: self.metrics,
             })),
+            "audit" => Ok(Command::Audit),
             "gateway" => self.gateway(),
             "status" => Ok(Command::Status(self.wait)),
             "ingest" => match self.rollouts.into_keys().collect::<Vec<_>>()[..] {

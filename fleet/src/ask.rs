@@ -54,6 +54,15 @@ pub(crate) enum Question {
     Users(Of, Place, usize),
     /// Devices of a user, those after one.
     UserDevices(Of, Uuid, Option<Uuid>, usize),
+    /// What is recorded of devices whose users are of this partition, by place.
+    Records {
+        of: Of,
+        users: u16,
+        from: Place,
+        most: usize,
+    },
+    /// Whether the counts are those of the rows.
+    Audit,
     /// The names of users, in the order of the ids.
     Names(Vec<Uuid>),
 }
@@ -98,8 +107,14 @@ pub(crate) struct UserRow {
 /// The rest of an answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Body {
-    Summaries { counted: Vec<Counted>, rows: usize, ghosts: usize },
+    Summaries {
+        counted: Vec<Counted>,
+        rows: usize,
+        ghosts: usize,
+    },
     Overdue(Vec<(Of, usize)>),
+    /// The counts that are not.
+    Audit(Vec<String>),
     Devices(Vec<DeviceRow>),
     Users(Vec<UserRow>),
     Names(Vec<Option<String>>),

@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod audit;
 mod connect;
 mod crash;
 mod gateway;
@@ -66,6 +67,11 @@ fn main() -> ExitCode {
 async fn run(args: &Args) -> Result<ExitCode, Failure> {
     match &args.command {
         Command::Init(init) => init::run(&args.nats, init).await?,
+        Command::Audit => {
+            if !audit::run(&args.nats).await? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Command::Gateway(options) => gateway::run(&args.nats, options.clone()).await?,
         Command::Ingest(rollout) => {
             if !ingest::run(&args.nats, *rollout).await? {

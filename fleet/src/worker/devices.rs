@@ -8,11 +8,11 @@ use runtally::{Event, Heap, RunState, Summary};
 use uuid::Uuid;
 
 use super::image::{Reader, Writer};
-use super::page::Smallest;
-use super::rows::{ROWS, full, seed};
+use super::page::page;
+use super::rows::{ROWS, audit, full, seed};
 use crate::Failure;
 use crate::ask::{Body, Counted, DeviceRow, Of, Place, Question};
-use crate::layout::{Layout, Unit};
+use crate::layout::{Layout, Stage, Unit};
 use crate::sends::Sends;
 use crate::wire::Entry;
 
@@ -124,6 +124,10 @@ impl Devices {
                 Body::Summaries { counted: self.counted(), rows: self.count(), ghosts: 0 }
             }
             Question::Overdue(at) => Body::Overdue(self.overdue(at.ticks())),
+            Question::Audit => Body::Audit(audit(&self.shards, |rows| rows.audit())),
+            Question::Records { of, users, from, most } => {
+                Body::Devices(self.records((*of).into(), *users, *from, *most))
+            }
             Question::Device(of, device) => {
                 let shard = self.layout.shard(device);
                 let rows = self.shards.get(&((*of).into(), shard));
@@ -166,20 +170,27 @@ impl Devices {
     }
 
     fn page(&self, rollout: RolloutId, from: Place, most: usize) -> Vec<DeviceRow> {
-        let mut page = Vec::new();
-        for (shard, rows) in self.of(rollout).filter(|(shard, _)| *shard >= from.shard) {
-            let after = from.after.filter(|_| shard == from.shard);
-            let mut smallest = Smallest::new(most - page.len(), after);
+        page(self.of(rollout), from, most, |shard, rows, smallest| {
             for event in rows.devices() {
-                smallest.offer(*event.device, event);
+                smallest.offer(*event.device, (shard, rows, Record::Report(event)));
             }
-            let listed = smallest.into_sorted();
-            page.extend(listed.filter_map(|event| row(rows, shard, &Record::Report(event))));
-            if page.len() >= most {
-                break;
+        })
+        .filter_map(|(shard, rows, record)| row(rows, shard, &record))
+        .collect()
+    }
+
+    /// What is recorded of the devices whose users are of a partition.
+    fn records(&self, rollout: RolloutId, users: u16, from: Place, most: usize) -> Vec<DeviceRow> {
+        page(self.of(rollout), from, most, |shard, rows, smallest| {
+            for record in rows.records() {
+                let unit = record.user().map(|user| self.layout.unit_of(Stage::Users, user));
+                if unit.is_some_and(|unit| unit.partition == users) {
+                    smallest.offer(**record.device(), (shard, rows, record));
+                }
             }
-        }
-        page
+        })
+        .filter_map(|(shard, rows, record)| row(rows, shard, &record))
+        .collect()
     }
 }
 

@@ -2,7 +2,10 @@
 //! or went meanwhile, and whoever holds the rows by then.
 
 use std::collections::BTreeMap;
+
 use uuid::Uuid;
+
+use crate::ask::Place;
 
 /// The rows with the smallest ids after one.
 pub(crate) struct Smallest<T> {
@@ -32,6 +35,27 @@ impl<T> Smallest<T> {
     pub(crate) fn into_sorted(self) -> impl Iterator<Item = T> {
         self.rows.into_values()
     }
+}
+
+/// A page over the shards of a roll-out, in ascending order, from a place on. `offer` offers the
+/// rows of a shard.
+pub(crate) fn page<'s, S: 's, T>(
+    shards: impl Iterator<Item = (u16, &'s S)>,
+    from: Place,
+    most: usize,
+    offer: impl Fn(u16, &'s S, &mut Smallest<T>),
+) -> impl Iterator<Item = T> {
+    let mut page = Vec::new();
+    for (shard, rows) in shards.filter(|(shard, _)| *shard >= from.shard) {
+        if page.len() >= most {
+            break;
+        }
+        let after = from.after.filter(|_| shard == from.shard);
+        let mut smallest = Smallest::new(most - page.len(), after);
+        offer(shard, rows, &mut smallest);
+        page.extend(smallest.into_sorted());
+    }
+    page.into_iter()
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! What a unit holds: its shards, by roll-out.
 
+use std::collections::BTreeMap;
+
+use runtally::Violation;
+use runtally::store::RolloutId;
+
 use crate::Failure;
 use crate::ask::{Body, Question};
 use crate::layout::{Layout, Stage, Unit};
@@ -77,6 +82,18 @@ impl Rows {
 /// A shard takes no other device.
 pub(crate) fn full(shard: u16, limit: usize) -> Failure {
     format!("shard {shard}: no room for another device: all {limit} rows are taken").into()
+}
+
+/// Which counts of which shards are not those of their rows.
+pub(crate) fn audit<S>(
+    shards: &BTreeMap<(RolloutId, u16), S>,
+    audit: impl Fn(&S) -> Result<(), Violation>,
+) -> Vec<String> {
+    let violations = shards.iter().filter_map(|((rollout, shard), rows)| {
+        let violation = audit(rows).err()?;
+        Some(format!("{} {}, shard {shard}: {violation}", rollout.kind, rollout.id))
+    });
+    violations.collect()
 }
 
 /// A seed for the hashes of tables.

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use runtally::shard::UserShard;
+use runtally::shard::{Record, UserShard};
 use runtally::store::RolloutId;
 use runtally::{Event, Heap, Summary};
 use uuid::Uuid;
 
 use super::image::{Reader, Writer};
-use super::page::Smallest;
-use super::rows::{ROWS, full, seed};
+use super::page::{Smallest, page};
+use super::rows::{ROWS, audit, full, seed};
 use crate::Failure;
 use crate::ask::{Body, Counted, DeviceRow, Place, Question, UserRow};
 use crate::layout::{Layout, Unit};
@@ -146,6 +146,10 @@ impl Users {
                     smallest.into_sorted().collect()
                 }))
             }
+            Question::Audit => Body::Audit(audit(&self.shards, |rows| rows.audit())),
+            Question::Records { of, from, most, .. } => {
+                Body::Devices(self.records((*of).into(), *from, *most))
+            }
             Question::Names(users) => {
                 let names = users.iter().map(|user| self.names.get(user).map(|it| (**it).into()));
                 Body::Names(names.collect())
@@ -172,19 +176,29 @@ impl Users {
     }
 
     fn page(&self, rollout: RolloutId, from: Place, most: usize) -> Vec<UserRow> {
-        let mut page = Vec::new();
-        for (shard, rows) in self.of(rollout).filter(|(shard, _)| *shard >= from.shard) {
-            let after = from.after.filter(|_| shard == from.shard);
-            let mut smallest = Smallest::new(most - page.len(), after);
+        page(self.of(rollout), from, most, |shard, rows, smallest| {
             for user in rows.users() {
-                smallest.offer(*user.user, user);
+                smallest.offer(*user.user, (shard, rows, user));
             }
-            page.extend(smallest.into_sorted().map(|user| self.row(rows, shard, &user)));
-            if page.len() >= most {
-                break;
+        })
+        .map(|(shard, rows, user)| self.row(rows, shard, &user))
+        .collect()
+    }
+
+    /// What is counted for own users.
+    fn records(&self, rollout: RolloutId, from: Place, most: usize) -> Vec<DeviceRow> {
+        page(self.of(rollout), from, most, |shard, rows, smallest| {
+            for record in rows.records() {
+                smallest.offer(**record.device(), (shard, rows, record));
             }
-        }
-        page
+        })
+        .filter_map(|(shard, rows, record)| {
+            let event = record.event()?;
+            let event = Event { device: event.device, user: event.user, ..*event };
+            let retired = matches!(record, Record::Retired(_));
+            Some(DeviceRow { retired, ..device(rows, shard, &event) })
+        })
+        .collect()
     }
 
     fn row(&self, rows: &Shard, shard: u16, user: &runtally::UserRow<'_, Uuid>) -> UserRow {
