@@ -159,6 +159,7 @@ class Fleet:
     def worker(self, *options, snapshot_every=1, **environment) -> subprocess.Popen:
         options = ["--snapshot-every", snapshot_every, "--log", "info", *options]
         child = self.spawn("worker", *options, **environment)
+        child.metrics = child.stdout.readline() if "--metrics" in options else ""
         child.stdout.readline()
         return child
 

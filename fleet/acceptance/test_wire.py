@@ -1,6 +1,6 @@
 """The gateway's wire: what was reported is listed and counted, a page at a time."""
 
-import random
+import urllib.request
 import uuid
 
 import pytest
@@ -156,6 +156,32 @@ def test_the_page_is_there_and_what_it_asks_for(gateway, sent):
         if it["configurationState"] == "pending"
     ]
     assert known["value"][0]["overdue"] == len(pending)
+
+
+def test_metrics_have_the_counts(fleet, gateway, sent):
+    assert gateway.ask("GET", "/metrics", token="guess")[0] == 401
+    status, headers, text = gateway.ask("GET", "/metrics", token=READ)
+    assert status == 200 and headers["Content-Type"].startswith("text/plain")
+    failed = gateway.summary()["failedDeviceCount"]
+    line = next(
+        line
+        for line in text.splitlines()
+        if line.startswith("runtally_devices{") and CONFIGURATION in line and '"fail"' in line
+    )
+    assert int(line.split()[-1]) == failed
+    worker = fleet.worker("--metrics", "127.0.0.1:0")
+    address = worker.metrics.removeprefix("metrics on http://").removesuffix("/metrics\n")
+
+    def told():
+        with urllib.request.urlopen(f"http://{address}/metrics") as answer:
+            text = answer.read().decode()
+        return text if 'runtally_fleet_position{stage="devices"' in text else None
+
+    text = until(20, "the worker tells of its partitions", told)
+    for name in ("lag", "rows", "ghosts", "stopped", "recovery_seconds", "snapshots_total"):
+        assert f"runtally_fleet_{name}{{stage=" in text
+    worker.terminate()
+    assert worker.wait(30) == 0
 
 
 def test_an_answer_says_what_it_is_exact_at(fleet, gateway, sent):

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCEPT, ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
+    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
     CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
@@ -27,7 +27,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::database::{Database, Job, Writer, kind_name};
-use crate::metrics::{self, Format, Metrics};
+use crate::metrics::{self, Metrics, Told};
 use crate::page::Page;
 use crate::pages::Pages;
 use crate::server::Seat;
@@ -192,12 +192,18 @@ impl Service {
 }
 
 fn finish(router: Router<Arc<App>>, app: &Arc<App>) -> Router {
-    router.layer(from_fn_with_state(Arc::clone(app), observe)).with_state(Arc::clone(app))
+    observed(router.with_state(Arc::clone(app)), Arc::clone(&app.options.metrics))
+}
+
+/// The routes behind what every request and answer is held to: one `Host`, one `Authorization`, a
+/// line of the log, one more in the metrics, and headers that keep answers out of caches.
+pub fn observed(router: Router, metrics: Arc<Metrics>) -> Router {
+    router.layer(from_fn_with_state(metrics, observe))
 }
 
 /// One line for each request, and one more in the metrics; and what every answer has. The path is
 /// as it was sent, encoded, so it cannot forge a line.
-async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut response = match admit(&request) {
@@ -208,18 +214,14 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let status = response.status().as_u16();
-    app.options.metrics.answered(status);
+    metrics.answered(status);
     let micros = start.elapsed().as_micros() as u64;
     tracing::info!(%method, path = uri.path(), status, micros, "request");
     response
 }
 
 /// What no request may leave open.
-///
-/// # Errors
-///
-/// A sentence, to be answered with 400.
-pub fn admit(request: &Request) -> Result<(), &'static str> {
+fn admit(request: &Request) -> Result<(), &'static str> {
     // Source: RFC 9112, section 3.2. HTTP/1.0 knows no Host.
     let needs_host =
         request.version() != Version::HTTP_10 || request.headers().contains_key("host");
@@ -278,16 +280,13 @@ async fn metrics_of(State(app): State<Arc<App>>, headers: HeaderMap) -> Response
     if app.access(&headers).is_none() {
         return unauthorized(&headers);
     }
-    let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let format = Format::preferred(accept);
-    let state = metrics::Rollouts {
+    let told = Told {
         totals: &app.totals(),
         overdue: &app.overdue(),
         gate: app.options.gate.as_ref(),
         is_ready: app.is_ready(),
     };
-    let text = app.options.metrics.text(format, &state);
-    ([(CONTENT_TYPE, format.media_type())], text).into_response()
+    app.options.metrics.answer(&headers, &told)
 }
 
 /// Everything else is the library's.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -24,7 +24,9 @@ use runtally::graph::ScriptDeviceState;
 use runtally::http::{self, Access, Clock, Settings};
 use runtally::store::{Kind, RolloutId};
 use runtally::{Change, DateTime};
-use runtally_service::{Limits, Metrics, Origin, Page, Routes, Tokens, refuse, serve};
+use runtally_service::{
+    Limits, Metrics, Origin, Page, Routes, Tokens, Told, Totals, observed, refuse, serve,
+};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
@@ -65,6 +67,7 @@ struct Gateway {
     devices: Publisher,
     users: Publisher,
     shards: Shards,
+    metrics: Arc<Metrics>,
     overdue: Mutex<Option<(Instant, BTreeMap<RolloutId, usize>)>>,
 }
 
@@ -95,13 +98,17 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
         devices: Publisher::start(&jetstream, layout, Stage::Devices),
         users: Publisher::start(&jetstream, layout, Stage::Users),
         shards: Shards::new(client, layout),
+        metrics: Arc::default(),
         overdue: Mutex::default(),
     });
     let router = Router::new()
         .route("/", get(async |State(gateway): State<Arc<Gateway>>| gateway.page.response()))
         .route("/healthz", get("ok"))
+        .route("/metrics", get(metrics_of))
         .fallback(graph)
-        .with_state(gateway);
+        .with_state(Arc::clone(&gateway));
+    let metrics = Arc::clone(&gateway.metrics);
+    let routes = Routes { router: observed(router, Arc::clone(&metrics)), metrics };
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
@@ -114,7 +121,6 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
             _ = terminate.recv() => {}
         }
     };
-    let routes = Routes { router, metrics: Arc::<Metrics>::default() };
     serve(listener, routes, &Limits::default(), end).await;
     Ok(())
 }
@@ -133,9 +139,6 @@ struct Asked {
 }
 
 async fn graph(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    if let Err(message) = runtally_service::admit(&request) {
-        return refuse(StatusCode::BAD_REQUEST, "badRequest", message);
-    }
     let (head, body) = request.into_parts();
     let body = if gateway.access(&head.headers).is_some() {
         match runtally_service::take_body(&head, body, BODY, BODY_TIME).await {
@@ -156,10 +159,27 @@ async fn graph(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
             Ok(gateway.dry(&asked, RolloutId::configuration(uuid::Uuid::nil())).into_response())
         }
     };
-    let mut response = answered.unwrap_or_else(|error| unavailable(&error));
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
-    response
+    answered.unwrap_or_else(|error| unavailable(&error))
+}
+
+/// What Prometheus reads, under the service's names.
+async fn metrics_of(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Response {
+    if gateway.access(&headers).is_none() {
+        let message = "send a bearer token that may read";
+        return refuse(StatusCode::UNAUTHORIZED, "unauthorized", message);
+    }
+    let told = async {
+        let (whole, overdue) = (gateway.shards.whole().await?, gateway.overdue().await?);
+        let totals = gateway.options.rollouts.iter().map(|(id, version)| Totals {
+            id: *id,
+            version: *version,
+            summary: whole.summaries.get(id).map(|it| it.summary).unwrap_or_default(),
+        });
+        let (totals, overdue) = (totals.collect::<Vec<_>>(), overdue.into_iter().collect());
+        let told = Told { totals: &totals, overdue: &overdue, gate: None, is_ready: true };
+        Ok::<_, Failure>(gateway.metrics.answer(&headers, &told))
+    };
+    told.await.unwrap_or_else(|error| unavailable(&error))
 }
 
 /// The log or the workers do not answer.

@@ -84,7 +84,7 @@ impl Gateway {
     }
 
     /// What is overdue: found out every two seconds at most, because every row is looked at.
-    async fn overdue(&self) -> Result<BTreeMap<RolloutId, usize>, Failure> {
+    pub(super) async fn overdue(&self) -> Result<BTreeMap<RolloutId, usize>, Failure> {
         let mut kept = self.overdue.lock().await;
         if let Some((at, overdue)) = &*kept
             && at.elapsed() < OVERDUE_KEPT
