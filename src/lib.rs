@@ -53,15 +53,16 @@
 //! | what you choose | where |
 //! |---|---|
 //! | room for devices and users, what names them | the type: `Tally<D, U, DEVICES, USERS>` |
+//! | rows inside the value, or growing on the heap | the type's last parameter: [`Inline`], or `Heap` |
 //! | tokens, clock, origin, envelope of the answers | a value: `http::Settings` |
 //! | the seed of the hash | a value: [`Tally::reseed`] |
-//! | JSON and requests, a log on flash, other formats, logging, test strategies | the features `graph`, `journal`, `serde`, `defmt`, `proptest`, `arbitrary` |
+//! | JSON and requests, a log on flash, rows on the heap, other formats, logging, test strategies | the features `graph`, `journal`, `alloc`, `serde`, `defmt`, `proptest`, `arbitrary` |
 //!
 //! # Errors
 //!
 //! A call that fails has changed nothing, and its error is a sentence that names the counter or
 //! property, the value and the limit: [`Refusal`], [`DateTimeError`], `graph::Error`. Nothing here
-//! allocates, recurses or is `unsafe`. The state machine cannot panic; what is linked with JSON is
+//! recurses or is `unsafe`, and but for `Heap` nothing allocates. The state machine cannot panic; what is linked with JSON is
 //! two bounds checks of `serde-json-core`, which the firmware's link proof names.
 #![no_std]
 // No example warns where it is copied to.

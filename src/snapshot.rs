@@ -1,4 +1,4 @@
-//! Snapshots: everything a tally holds as a stream of bytes, in pieces of any size.
+//! Snapshots: everything a tally or shard holds as a stream of bytes, in pieces of any size.
 //!
 //! A piece is a checked unit of its own. The sender writes one piece after the other into a buffer
 //! of its choice; the receiver [restores](SnapshotReader::restore) them, after a restart or on
@@ -34,10 +34,11 @@
 //!         3      u8       u8          u8        u16     u32     ...      u32
 //! ```
 //!
-//! The letters of a [`DeviceShard`](crate::shard::DeviceShard) are "RTD", those of a
-//! [`UserShard`](crate::shard::UserShard) "RTU". Little-endian. The length is that of the entries; bit 15 marks the last piece. Key sizes are
-//! [`Key::MAX_LEN`]. The checksum (IEEE 802.3) covers everything before it. Entries are those of
-//! [`Tally::entries`] or of the shard's, in that order.
+//! A piece of a [`DeviceShard`](crate::shard::DeviceShard) begins with "RTD", one of a
+//! [`UserShard`](crate::shard::UserShard) with "RTU". Little-endian. The length is that of the
+//! entries; bit 15 marks the last piece. Key sizes are [`Key::MAX_LEN`]. The checksum (IEEE 802.3)
+//! covers everything before it. Entries are those of [`Tally::entries`] or of the shard's, in that
+//! order.
 
 use core::fmt;
 use core::hash::Hash;

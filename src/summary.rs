@@ -44,13 +44,11 @@ impl Summary {
 
     /// The summary of two shards: their counts added up, the later of their last runs.
     ///
-    /// Device counts and the last run are exact if every device reports to one shard only. User
-    /// counts are exact if, on top of that, no user ever has devices in two shards.
-    ///
-    /// Partitioning by user alone gives neither: a device that changes hands then reports to another
-    /// shard, and goes on counting in the former user's. Partition by device, and count users in a
-    /// second stage partitioned by user; or let gateways [`absorb`](crate::Tally::absorb) each
-    /// other.
+    /// It is exact if no device and no user is counted in both. Partitioning by device gives that for
+    /// devices and the last run only; partitioning by user gives it for neither, since a device that
+    /// changes hands goes on counting in the former user's shard, which never hears of it. The two
+    /// stages of [`shard`](crate::shard) give both. Gateways that see overlapping reports
+    /// [`absorb`](crate::Tally::absorb) each other instead.
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ fn builds_without_std_on_every_bare_metal_target_installed() {
         );
     }
     for target in installed {
-        for features in ["", "graph", "journal"] {
+        for features in ["", "graph", "journal", "alloc"] {
             let check = Command::new(env!("CARGO"))
                 .args([
                     "check",

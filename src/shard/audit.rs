@@ -4,7 +4,7 @@ use core::hash::Hash;
 
 use super::UserShard;
 use super::device::compare;
-use crate::table::Storage;
+use crate::table::{RowId, Storage};
 use crate::{Counted, Counter, Counts, RunState, Violation};
 
 impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> UserShard<D, U, DEVICES, USERS, S>
@@ -32,11 +32,8 @@ where
         {
             return Err(Violation::Table { of: Counted::Devices });
         }
-        let declared = self.users.iter().filter(|(_, _, user)| user.is_declared);
-        if !self.users.is_sound()
-            || !self.declared.is_sound()
-            || declared.clone().count() != usize::from(self.declared.len())
-            || !declared.clone().all(|(_, user, _)| self.declared.find(user).is_some())
+        let is_row = |(_, user, _): (_, &U, &_)| self.users.find(user).is_some();
+        if !self.users.is_sound() || !self.declared.is_sound() || !self.declared.iter().all(is_row)
         {
             return Err(Violation::Table { of: Counted::Users });
         }
@@ -58,8 +55,11 @@ where
                 end = owned.sibling;
             }
             // A chain that goes round, or leads to a free row, has no end.
-            if end.is_some() {
+            if end != RowId::NOWHERE {
                 return Err(Violation::Chain);
+            }
+            if user.first == RowId::NOWHERE && !self.is_declared(key) {
+                return Err(Violation::Table { of: Counted::Users });
             }
             let live = user.live();
             if let Some(state) = RunState::ALL.into_iter().find(|&at| live[at] != devices[at]) {

@@ -42,11 +42,11 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct DeviceShard<D, U, const DEVICES: usize, S: Storage = Inline> {
-    summary: Summary,
-    run_from: RunFrom,
-    retired: u16,
-    removed: u16,
-    rows: Table<D, Kept<U>, DEVICES, S>,
+    pub(super) summary: Summary,
+    pub(super) run_from: RunFrom,
+    pub(super) retired: u16,
+    pub(super) removed: u16,
+    pub(super) rows: Table<D, Kept<U>, DEVICES, S>,
 }
 
 impl<D, U, const DEVICES: usize> DeviceShard<D, U, DEVICES>
@@ -222,12 +222,10 @@ where
         self.count_row(before.stamp.is_live(), before.stamp.is_removal(), u16::wrapping_sub);
         self.count_row(after.is_live(), after.is_removal(), u16::wrapping_add);
         self.summary.devices.shift(change);
-        for user in
-            [record.user(), before.user.as_ref().filter(|user| Some(*user) != record.user())]
-        {
-            if let Some(user) = user {
-                send(user, record.as_ref());
-            }
+        let user = record.user();
+        let former = before.user.as_ref().filter(|former| Some(*former) != user);
+        for user in user.into_iter().chain(former) {
+            send(user, record.as_ref());
         }
         Ok(Effect::Applied { before: change.0 })
     }
@@ -484,6 +482,18 @@ where
             }
             _ => Ok(()),
         }
+    }
+
+    /// The bytes it takes: of the value itself, and of its rows on the heap.
+    ///
+    /// ```
+    /// use runtally::shard::DeviceShard;
+    /// let shard: DeviceShard<u16, u16, 8> = DeviceShard::new();
+    /// assert_eq!(shard.memory(), size_of_val(&shard));
+    /// ```
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of::<Self>().saturating_add(self.rows.heap_bytes())
     }
 
     /// Puts the table's hash under another seed, as [`Tally::reseed`](crate::Tally::reseed) does.

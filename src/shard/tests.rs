@@ -5,7 +5,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{DeviceShard, Full, Record, Rows, UserShard, partition};
-use crate::{Counts, DateTime, Effect, Event, Refusal, RunState, Summary};
+#[cfg(feature = "alloc")]
+use crate::Heap;
+use crate::snapshot::{Snapshot, SnapshotError, SnapshotReader, Source};
+use crate::table::RowId;
+use crate::table::scarce::{self, Scarce};
+use crate::{
+    Counted, Counter, Counts, DateTime, Effect, Event, Refusal, RunState, Summary, Tally, Violation,
+};
 
 type First = DeviceShard<u8, u8, 8>;
 type Second = UserShard<u8, u8, 8, 8>;
@@ -43,6 +50,30 @@ fn records() -> impl Strategy<Value = Record<u8, u8>> {
             _ => Record::Report(event),
         }
     })
+}
+
+/// Records whose keys can be written.
+fn numbered() -> impl Strategy<Value = Record<u16, u16>> {
+    fn widened(event: Event<u8, u8>) -> Event<u16, u16> {
+        let Event { device, user, state, at } = event;
+        Event { device: device.into(), user: user.map(u16::from), state, at }
+    }
+    records().prop_map(|record| match record {
+        Record::Report(event) => Record::Report(widened(event)),
+        Record::Retired(event) => Record::Retired(widened(event)),
+        Record::Removed { device, at } => Record::Removed { device: device.into(), at },
+    })
+}
+
+/// The pieces of a snapshot in a buffer of this size.
+fn pieces(of: &impl Source, size: usize) -> Vec<Vec<u8>> {
+    let mut snapshot = Snapshot::new(of);
+    let mut pieces = Vec::new();
+    let mut buffer = std::vec![0; size];
+    while let Some(piece) = snapshot.next(&mut buffer).unwrap() {
+        pieces.push(piece.to_vec());
+    }
+    pieces
 }
 
 /// The shards of both stages, and what is on the way between them.
@@ -171,22 +202,131 @@ proptest! {
     }
 
     #[test]
-    fn a_record_is_written_and_read(record in records()) {
-        let mut bytes = [0; Record::<[u8; 1], [u8; 1]>::MAX_LEN];
-        let record = match record {
-            Record::Report(Event { device, user, state, at }) => {
-                Record::Report(Event { device: [device], user: user.map(|user| [user]), state, at })
-            }
-            Record::Retired(Event { device, user, state, at }) => {
-                Record::Retired(Event { device: [device], user: user.map(|user| [user]), state, at })
-            }
-            Record::Removed { device, at } => Record::Removed { device: [device], at },
+    fn a_snapshot_comes_back_on_any_capacity_that_fits(
+        records in vec(numbered(), 0..40),
+        declared in vec((0..6u16, 0..3u32), 0..3),
+        from in prop::option::of(0..4i64),
+        size in 83..200usize,
+    ) {
+        let is_own = |user: &u16| *user < 4;
+        let mut first: DeviceShard<u16, u16, 5> = DeviceShard::new();
+        let mut second: UserShard<u16, u16, 5, 6> = UserShard::new();
+        for record in &records {
+            let _ = first.take(record, |_, _| ()).unwrap();
+            let _ = second.join(record, is_own).unwrap();
+        }
+        for (user, count) in &declared {
+            let devices = Counts::ZERO.with(RunState::Fail, 5 + count).unwrap();
+            let _ = second.declare(user, &devices, None);
+        }
+        if let Some(from) = from {
+            assert_eq!(first.begin_anew(at(from, 0)), second.begin_anew(at(from, 0)));
+        }
+
+        let mut restored: DeviceShard<u16, u16, 9> = DeviceShard::new();
+        let mut reader = SnapshotReader::restore();
+        for piece in pieces(&first, size) {
+            prop_assert_eq!(restored.restore_piece(&mut reader, &piece), Ok(piece.len()));
+        }
+        prop_assert!(reader.is_complete());
+        prop_assert_eq!(restored.audit(), Ok(()));
+        prop_assert_eq!(restored.summary(), first.summary());
+        prop_assert_eq!(restored.run_from(), first.run_from());
+        prop_assert!(restored.records().eq(first.records()));
+
+        let mut restored: UserShard<u16, u16, 9, 9> = UserShard::new();
+        let mut reader = SnapshotReader::restore();
+        for piece in pieces(&second, size) {
+            let read = restored.restore_piece(&mut reader, &piece, is_own);
+            prop_assert_eq!(read, Ok(piece.len()));
+        }
+        prop_assert!(reader.is_complete());
+        prop_assert_eq!(restored.audit(), Ok(()));
+        prop_assert_eq!(restored.summary(), second.summary());
+        prop_assert_eq!(restored.run_from(), second.run_from());
+        prop_assert!(restored.records().eq(second.records()));
+        prop_assert!(restored.ghosts().eq(second.ghosts()));
+        prop_assert_eq!(restored.user_count(), second.user_count());
+        prop_assert!(second.users().all(|user| restored.user(user.user) == Some(user)));
+    }
+
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn on_the_heap_a_shard_is_the_same(records in vec(numbered(), 0..60)) {
+        let is_own = |user: &u16| *user < 4;
+        let mut first: (DeviceShard<u16, u16, 4>, DeviceShard<u16, u16, 4, Heap>) =
+            (DeviceShard::new(), DeviceShard::growing());
+        let mut second: (UserShard<u16, u16, 2, 2>, UserShard<u16, u16, 2, 2, Heap>) =
+            (UserShard::new(), UserShard::growing());
+        for record in &records {
+            let mut sent = [Vec::new(), Vec::new()];
+            let [inline, heap] = &mut sent;
+            let taken = first.0.take(record, |user, record| inline.push((*user, record.cloned())));
+            let same = first.1.take(record, |user, record| heap.push((*user, record.cloned())));
+            prop_assert_eq!(taken, same);
+            prop_assert_eq!(&sent[0], &sent[1]);
+            prop_assert_eq!(second.0.join(record, is_own), second.1.join(record, is_own));
+        }
+        prop_assert_eq!((first.1.audit(), second.1.audit()), (Ok(()), Ok(())));
+        prop_assert!(first.0.entries().eq(first.1.entries()));
+        prop_assert!(second.0.entries().eq(second.1.entries()));
+        prop_assert_eq!(first.0.summary(), first.1.summary());
+        prop_assert_eq!(second.0.summary(), second.1.summary());
+    }
+
+    #[test]
+    fn without_memory_a_shard_is_as_it_was(
+        records in vec(records(), 0..40),
+        [first, second] in [0..8usize, 0..12usize],
+    ) {
+        let mut stage: DeviceShard<u8, u8, 8, Scarce> = DeviceShard {
+            summary: Summary::ZERO,
+            run_from: crate::tally::RunFrom::NEVER,
+            retired: 0,
+            removed: 0,
+            rows: scarce::table(),
         };
+        scarce::allow(first);
+        for record in &records {
+            let before = stage.clone();
+            if let Err(full) = stage.take(record, |_, _| ()) {
+                prop_assert_eq!(&stage, &before);
+                prop_assert_eq!(full, Full { of: Rows::Devices, capacity: first as u16 });
+            }
+            prop_assert_eq!(stage.audit(), Ok(()));
+        }
+        let mut stage: UserShard<u8, u8, 8, 8, Scarce> = UserShard {
+            summary: Summary::ZERO,
+            run_from: crate::tally::RunFrom::NEVER,
+            retired: 0,
+            devices: scarce::table(),
+            ghosts: scarce::table(),
+            users: scarce::table(),
+            declared: scarce::table(),
+        };
+        scarce::allow(second);
+        for (place, record) in records.iter().enumerate() {
+            let before = stage.clone();
+            let result = if place % 4 == 3 {
+                let user = *record.device();
+                stage.declare(&user, &Counts::ZERO, None).map_err(drop)
+            } else {
+                stage.join(record, |user| *user < 4).map_err(drop)
+            };
+            if result.is_err() {
+                prop_assert_eq!(&stage, &before);
+            }
+            prop_assert_eq!(stage.audit(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_record_is_written_and_read(record in numbered()) {
+        let mut bytes = [0; Record::<u16, u16>::MAX_LEN];
         let len = record.as_ref().write(&mut bytes).unwrap();
         prop_assert_eq!(Record::read(&bytes), Some((record, len)));
-        prop_assert_eq!(Record::read(&bytes[..len]), Some((record, len)));
         for short in 0..len {
-            prop_assert_eq!(Record::<[u8; 1], [u8; 1]>::read(&bytes[..short]), None);
+            prop_assert_eq!(Record::<u16, u16>::read(&bytes[..short]), None);
             prop_assert_eq!(record.as_ref().write(&mut bytes[..short]), None);
         }
     }
@@ -372,4 +512,116 @@ fn what_is_declared_of_a_user_adds_to_what_is_heard() {
 
 fn user_reported(shard: &Second) -> Counts {
     shard.user(&1).unwrap().reported()
+}
+
+#[test]
+fn a_snapshot_is_of_one_kind() {
+    let (first, second) = (DeviceShard::<u16, u16, 4>::new(), UserShard::<u16, u16, 4, 4>::new());
+    let tally = Tally::<u16, u16, 4, 4>::new();
+    let all = [pieces(&first, 128), pieces(&second, 128), pieces(&tally, 128)];
+    for (kind, pieces) in all.iter().enumerate() {
+        let piece = &pieces[0][..];
+        let read = [
+            first.clone().restore_piece(&mut SnapshotReader::restore(), piece),
+            second.clone().restore_piece(&mut SnapshotReader::restore(), piece, |_| true),
+            SnapshotReader::restore().read(&mut tally.clone(), piece),
+        ];
+        for (of, read) in read.into_iter().enumerate() {
+            let expected = if of == kind { Ok(piece.len()) } else { Err(SnapshotError::Foreign) };
+            assert_eq!(read, expected, "{of} {kind}");
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_that_does_not_fit_is_refused() {
+    let mut first: DeviceShard<u16, u16, 4> = DeviceShard::new();
+    for device in 0..2 {
+        let removed = Record::Removed { device, at: at(0, 0) };
+        assert!(first.take(&removed, |_, _| ()).unwrap().is_applied());
+    }
+    let mut small: DeviceShard<u16, u16, 1> = DeviceShard::new();
+    let read = small.restore_piece(&mut SnapshotReader::restore(), &pieces(&first, 128)[0]);
+    assert_eq!(read, Err(SnapshotError::Refused(Refusal::DevicesFull { capacity: 1 })));
+}
+
+#[test]
+fn the_audit_finds_what_is_damaged() {
+    let mut first = First::new();
+    let mut second = Second::new();
+    let fail = report(1, Some(1), RunState::Fail, 5);
+    for record in [
+        fail,
+        report(2, Some(1), RunState::Success, 5),
+        Record::Removed { device: 3, at: at(5, 0) },
+        retired(report(4, Some(2), RunState::Fail, 5)),
+    ] {
+        assert!(first.take(&record, |_, _| ()).unwrap().is_applied());
+        assert!(second.join(&record, |_| true).unwrap().is_applied());
+    }
+    assert!(second.declare(&1, &user_reported(&second), None).unwrap().is_applied());
+    assert_eq!((first.audit(), second.audit()), (Ok(()), Ok(())));
+
+    let devices = Violation::Table { of: Counted::Devices };
+    let users = Violation::Table { of: Counted::Users };
+    let fails = |of, kept, counted| {
+        let counter = Counter { of, state: RunState::Fail };
+        Violation::Count { counter, kept, counted }
+    };
+    type Damage<T> = (fn(&mut T), Violation);
+    let of_first: [Damage<First>; 4] = [
+        (|it| it.retired = 0, devices),
+        (|it| it.removed = 0, devices),
+        (|it| it.summary.devices.enter(RunState::Fail), fails(Counted::Devices, 3, 2)),
+        (|it| it.summary.last_run = Some(at(4, 0)), Violation::LastRun { latest: at(5, 0) }),
+    ];
+    for (place, (damage, violation)) in of_first.into_iter().enumerate() {
+        let mut damaged = first.clone();
+        damage(&mut damaged);
+        assert_eq!(damaged.audit(), Err(violation), "{place}");
+    }
+
+    fn user(shard: &mut Second, user: u8) -> &mut super::user::User {
+        let row = shard.users.find(&user).unwrap();
+        shard.users.value_mut(row).unwrap()
+    }
+    fn owned(shard: &mut Second, device: u8) -> &mut super::user::Owned {
+        let row = shard.devices.find(&device).unwrap();
+        shard.devices.value_mut(row).unwrap()
+    }
+    let of_a_user = Violation::UserCount {
+        counter: Counter { of: Counted::Devices, state: RunState::Success },
+        kept: 1,
+        counted: 0,
+    };
+    let of_second: [Damage<Second>; 9] = [
+        (|it| it.retired = 0, devices),
+        (
+            |it| {
+                let kept = super::record::Kept { stamp: owned(it, 1).stamp, user: None };
+                let _ = it.ghosts.insert(&1, kept);
+            },
+            devices,
+        ),
+        (|it| assert!(it.users.insert(&9, super::user::User::NEW).is_some()), users),
+        (|it| assert!(it.declared.insert(&9, super::user::Declared::NOTHING).is_some()), users),
+        (|it| owned(it, 1).user = owned(it, 4).user, Violation::Chain),
+        (|it| owned(it, 2).sibling = it.devices.find(&2).unwrap(), Violation::Chain),
+        (|it| user(it, 1).first = RowId::NOWHERE, of_a_user_without()),
+        (|it| owned(it, 2).stamp = owned(it, 1).stamp, of_a_user),
+        (|it| it.summary.users.enter(RunState::Fail), fails(Counted::Users, 3, 2)),
+    ];
+    for (place, (damage, violation)) in of_second.into_iter().enumerate() {
+        let mut damaged = second.clone();
+        damage(&mut damaged);
+        // Which of two that are damaged is found first depends on the rows.
+        let found = damaged.audit().unwrap_err();
+        assert_eq!(found, violation, "{place}");
+    }
+}
+
+/// Of a user who is declared and whose chain is gone.
+fn of_a_user_without() -> Violation {
+    let counter = Counter { of: Counted::Devices, state: RunState::Success };
+    Violation::UserCount { counter, kept: 1, counted: 0 }
 }

@@ -57,21 +57,23 @@ pub struct UserShard<D, U, const DEVICES: usize, const USERS: usize, S: Storage 
 pub(super) struct Owned {
     pub(super) stamp: Stamp,
     pub(super) user: RowId,
-    /// The next device of the same user.
-    pub(super) sibling: Option<RowId>,
+    /// The next device of the same user, or nowhere.
+    pub(super) sibling: RowId,
 }
 
-/// An own user. What is declared lies in a table of its own, since of most users nothing is.
-#[derive(Clone, Copy, Default)]
+/// An own user: 14 bytes, so that with a 16-byte key and a link it is 32. What is declared lies in a
+/// table of its own, since of most users nothing is.
+#[derive(Clone, Copy)]
 pub(super) struct User {
-    /// The first of the user's devices.
-    pub(super) first: Option<RowId>,
+    /// The first of the user's devices, or nowhere.
+    pub(super) first: RowId,
     /// The user's device rows in each run state, retired ones among them.
     live: [u16; 6],
-    pub(super) is_declared: bool,
 }
 
 impl User {
+    pub(super) const NEW: Self = Self { first: RowId::NOWHERE, live: [0; 6] };
+
     pub(super) fn live(&self) -> Counts {
         Counts::from_rows(self.live)
     }
@@ -79,10 +81,6 @@ impl User {
     fn set_live(&mut self, live: &Counts) {
         // A table has few enough rows for 16 bits.
         self.live = <[u32; 6]>::from(*live).map(|rows| rows as u16);
-    }
-
-    fn keeps_row(&self) -> bool {
-        self.is_declared || self.first.is_some()
     }
 }
 
@@ -94,7 +92,7 @@ pub(super) struct Declared {
 }
 
 impl Declared {
-    const NOTHING: Self = Self { carried: Counts::ZERO, last_update: None };
+    pub(super) const NOTHING: Self = Self { carried: Counts::ZERO, last_update: None };
 }
 
 impl<D, U, const DEVICES: usize, const USERS: usize> UserShard<D, U, DEVICES, USERS>
@@ -256,11 +254,11 @@ where
         if let Some(ghost) = ghost {
             self.ghosts.remove(ghost);
         }
-        let Some(to) = to.or_else(|| self.users.insert(user, User::default())) else {
+        let Some(to) = to.or_else(|| self.users.insert(user, User::NEW)) else {
             return Ok(());
         };
-        let first = self.users.get(to).and_then(|(_, user)| user.first);
-        let owned = Owned { stamp, user: to, sibling: first };
+        let sibling = self.users.get(to).map_or(RowId::NOWHERE, |(_, user)| user.first);
+        let owned = Owned { stamp, user: to, sibling };
         let row = match known {
             Some((row, _)) => {
                 if let Some(before) = self.devices.value_mut(row) {
@@ -270,7 +268,7 @@ where
             }
             None => self.devices.insert(record.device(), owned),
         };
-        if let Some(user) = self.users.value_mut(to) {
+        if let (Some(row), Some(user)) = (row, self.users.value_mut(to)) {
             user.first = row;
         }
         self.shift_user(to, (None, counted));
@@ -303,23 +301,33 @@ where
     fn leave(&mut self, row: RowId, owned: &Owned) {
         let Some(user) = self.users.value_mut(owned.user) else { return };
         let mut link = &mut user.first;
-        while *link != Some(row) {
-            let Some(before) = *link else { return };
+        while *link != row {
+            let before = *link;
             let Some(before) = self.devices.value_mut(before) else { return };
             link = &mut before.sibling;
         }
         *link = owned.sibling;
         self.shift_user(owned.user, (Some(owned.stamp.counted(self.run_from)), None));
         self.count_retired(owned.stamp, u16::wrapping_sub);
-        if self.users.get(owned.user).is_some_and(|(_, user)| !user.keeps_row()) {
-            self.users.remove(owned.user);
+        self.drop_unkept(owned.user);
+    }
+
+    /// Frees the row of a user who has no device and is not declared.
+    fn drop_unkept(&mut self, row: RowId) {
+        let user = self.users.get(row);
+        if user.is_some_and(|(key, user)| user.first == RowId::NOWHERE && !self.is_declared(key)) {
+            self.users.remove(row);
         }
     }
 
     /// True if the user's row goes with this device.
     fn is_last_of(&self, owned: &Owned) -> bool {
         let user = self.users.get(owned.user);
-        user.is_some_and(|(_, user)| !user.is_declared && user.live().total() == 1)
+        user.is_some_and(|(key, user)| user.live().total() == 1 && !self.is_declared(key))
+    }
+
+    pub(super) fn is_declared(&self, user: &U) -> bool {
+        self.declared.len() > 0 && self.declared.find(user).is_some()
     }
 
     fn shift_user(&mut self, row: RowId, change: StateChange) {
@@ -340,13 +348,13 @@ where
 
     fn state_of(&self, row: RowId) -> Option<RunState> {
         let (key, user) = self.users.get(row)?;
-        let (live, carried) = (user.live(), self.declared_of(key, user).carried);
+        let (live, carried) = (user.live(), self.declared_of(key).carried);
         let is_in = |state: &RunState| live[*state] > 0 || carried[*state] > 0;
         RunState::BY_SEVERITY.into_iter().rfind(is_in)
     }
 
-    fn declared_of(&self, key: &U, user: &User) -> Declared {
-        let row = if user.is_declared { self.declared.find(key) } else { None };
+    fn declared_of(&self, user: &U) -> Declared {
+        let row = if self.declared.len() > 0 { self.declared.find(user) } else { None };
         row.and_then(|row| self.declared.get(row)).map_or(Declared::NOTHING, |(_, it)| *it)
     }
 
@@ -384,7 +392,7 @@ where
     ) -> Result<Effect, Refusal> {
         let row = self.users.find(user);
         let record = row.and_then(|row| self.users.get(row)).map(|(_, user)| *user);
-        let record = record.unwrap_or_default();
+        let record = record.unwrap_or(User::NEW);
         let most = Counts::from_rows([DEVICES as u16; 6]);
         let past = |error: crate::OutOfRange| {
             let Overflow(counter) = error.of(Counted::Devices);
@@ -421,13 +429,8 @@ where
         };
         let before = self.state_of(row);
         self.declared.remove(declared);
-        if let Some(user) = self.users.value_mut(row) {
-            user.is_declared = false;
-        }
         self.summary.users.shift((before, self.state_of(row)));
-        if self.users.get(row).is_some_and(|(_, user)| !user.keeps_row()) {
-            self.users.remove(row);
-        }
+        self.drop_unkept(row);
         Effect::Applied { before: None }
     }
 
@@ -445,9 +448,8 @@ where
             // As many rows as users, and each of these has one of those at most.
             self.declared.insert(user, declared)?;
         }
-        let row = row.or_else(|| self.users.insert(user, User::default()))?;
+        let row = row.or_else(|| self.users.insert(user, User::NEW))?;
         self.users.respell(row, user);
-        self.users.value_mut(row)?.is_declared = true;
         self.summary.users.shift((before, self.state_of(row)));
         Some(())
     }
@@ -628,11 +630,13 @@ where
     /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().user_devices(&1).count(), 0);
     /// ```
     pub fn user_devices(&self, user: &U) -> impl Iterator<Item = Event<&D, &U>> + Clone {
-        let first = self.users.find(user).and_then(|row| self.users.get(row)?.1.first);
-        self.chain(first).filter_map(|(device, owned)| match self.owned_view(device, owned) {
-            Record::Report(event) => Some(event),
-            Record::Retired(_) | Record::Removed { .. } => None,
-        })
+        let first = self.users.find(user).and_then(|row| self.users.get(row));
+        self.chain(first.map_or(RowId::NOWHERE, |(_, user)| user.first)).filter_map(
+            |(device, owned)| match self.owned_view(device, owned) {
+                Record::Report(event) => Some(event),
+                Record::Retired(_) | Record::Removed { .. } => None,
+            },
+        )
     }
 
     /// The state a recorded event counts in: its own, or pending if the event is from before
@@ -755,6 +759,22 @@ where
         reader.take::<Self>(bytes, |entry| Ok(self.restore(entry, &is_own)?))
     }
 
+    /// The bytes it takes: of the value itself, and of its rows on the heap.
+    ///
+    /// ```
+    /// use runtally::shard::UserShard;
+    /// let shard: UserShard<u16, u16, 8, 8> = UserShard::new();
+    /// assert_eq!(shard.memory(), size_of_val(&shard));
+    /// ```
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of::<Self>()
+            .saturating_add(self.devices.heap_bytes())
+            .saturating_add(self.ghosts.heap_bytes())
+            .saturating_add(self.users.heap_bytes())
+            .saturating_add(self.declared.heap_bytes())
+    }
+
     /// Puts the tables' hash under another seed, as [`Tally::reseed`](crate::Tally::reseed) does.
     ///
     /// ```
@@ -779,13 +799,13 @@ where
     }
 
     fn user_view<'a>(&'a self, key: &'a U, user: &User) -> UserRow<'a, U> {
-        let declared = self.declared_of(key, user);
+        let declared = self.declared_of(key);
         UserRow {
             user: key,
             live: user.live(),
             carried: declared.carried,
             last_update: later(declared.last_update, self.latest_of(user)),
-            declared: user.is_declared,
+            declared: self.is_declared(key),
         }
     }
 
@@ -795,11 +815,10 @@ where
     }
 
     /// The chain of a user's devices, from `first` on: no longer than the table is.
-    pub(super) fn chain(&self, first: Option<RowId>) -> impl Iterator<Item = (&D, &Owned)> + Clone {
-        core::iter::successors(first.and_then(|first| self.devices.get(first)), |(_, owned)| {
-            self.devices.get(owned.sibling?)
-        })
-        .take(self.devices.len().into())
+    pub(super) fn chain(&self, first: RowId) -> impl Iterator<Item = (&D, &Owned)> + Clone {
+        let row = |row| self.devices.get(row);
+        core::iter::successors(row(first), move |(_, owned)| row(owned.sibling))
+            .take(self.devices.len().into())
     }
 }
 

@@ -41,6 +41,9 @@ use hash::KeyHasher;
 pub(crate) struct RowId(NonZeroU16);
 
 impl RowId {
+    /// No row of any table.
+    pub(crate) const NOWHERE: Self = Self(NonZeroU16::MAX);
+
     /// The row with this number, counted from zero; `None` above 65 533.
     pub(crate) const fn from_number(number: u16) -> Option<Self> {
         if number as usize >= MAX_ROWS {
@@ -124,6 +127,11 @@ impl<K: Clone + Eq + Hash, V, const N: usize, S: Storage> Table<K, V, N, S> {
         self.len as usize >= N
     }
 
+    /// The bytes that the rows take on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        S::heap_bytes(&self.rows, &self.heads)
+    }
+
     /// The rows ever taken: the numbers of all rows are below.
     pub(crate) fn rows(&self) -> u16 {
         S::rows(&self.rows).len() as u16
@@ -187,7 +195,9 @@ impl<K: Clone + Eq + Hash, V, const N: usize, S: Storage> Table<K, V, N, S> {
             self.free = S::rows(&self.rows).get(id.index())?.next;
             id
         } else {
-            self.make_room(1);
+            if !self.make_room(1) {
+                return None;
+            }
             let number = S::rows(&self.rows).len() as u16;
             S::push(&mut self.rows, Row { key: key.clone(), value: None, next: None }).ok()?;
             RowId::from_number(number)?
@@ -333,5 +343,7 @@ fn hash<K: Hash>(key: &K, seed: u64) -> u32 {
     hasher.hash()
 }
 
+#[cfg(test)]
+pub(crate) mod scarce;
 #[cfg(test)]
 mod tests;

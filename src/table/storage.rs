@@ -27,7 +27,7 @@ pub struct Inline;
 
 /// On the heap, in vectors that grow with the rows; the numbers in the type are only the limits.
 ///
-/// Rows are added an eighth at a time, in place, and none are given back. If there is no memory for
+/// Rows are added a sixteenth at a time, in place, and none are given back. If there is no memory for
 /// more, the call is refused as if the limit were reached, and nothing has changed.
 ///
 /// ```
@@ -77,6 +77,12 @@ pub(super) mod kind {
             heads: &Self::Heads<H, N>,
             more: usize,
         ) -> bool;
+
+        /// The bytes they take on the heap.
+        fn heap_bytes<T, H: Copy, const N: usize>(
+            rows: &Self::Rows<T, N>,
+            heads: &Self::Heads<H, N>,
+        ) -> usize;
 
         fn clone_rows<T: Clone, const N: usize>(rows: &Self::Rows<T, N>) -> Self::Rows<T, N>;
         fn clone_heads<H: Copy, const N: usize>(heads: &Self::Heads<H, N>) -> Self::Heads<H, N>;
@@ -136,6 +142,14 @@ pub(super) mod kind {
             true
         }
 
+        #[inline]
+        fn heap_bytes<T, H: Copy, const N: usize>(
+            _: &Self::Rows<T, N>,
+            _: &Self::Heads<H, N>,
+        ) -> usize {
+            0
+        }
+
         fn clone_rows<T: Clone, const N: usize>(rows: &Self::Rows<T, N>) -> Self::Rows<T, N> {
             rows.clone()
         }
@@ -193,7 +207,7 @@ pub(super) mod kind {
                 return false;
             }
             let len = rows.len();
-            let step = more.max((len / 8).saturating_add(4));
+            let step = more.max((len / 16).saturating_add(4));
             let target = len.saturating_add(step).min(N);
             let more_heads = target.saturating_sub(heads.len());
             // Room for rows without their heads is of no use, and does no harm.
@@ -213,6 +227,14 @@ pub(super) mod kind {
             more: usize,
         ) -> bool {
             rows.len().saturating_add(more).min(N) <= rows.capacity().min(heads.len())
+        }
+
+        fn heap_bytes<T, H: Copy, const N: usize>(
+            rows: &Self::Rows<T, N>,
+            heads: &Self::Heads<H, N>,
+        ) -> usize {
+            let heads = heads.capacity().saturating_mul(size_of::<[H; 2]>());
+            rows.capacity().saturating_mul(size_of::<T>()).saturating_add(heads)
         }
 
         fn clone_rows<T: Clone, const N: usize>(rows: &Self::Rows<T, N>) -> Self::Rows<T, N> {

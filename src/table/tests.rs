@@ -7,7 +7,9 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{MAX_ROWS, RowId, Table};
+#[cfg(feature = "alloc")]
+use super::Heap;
+use super::{MAX_ROWS, RowId, Storage, Table, scarce};
 
 #[cfg(feature = "graph")]
 impl<K, V, const N: usize> Table<K, V, N> {
@@ -44,7 +46,11 @@ struct Mirror {
     rows: BTreeMap<u8, (RowId, u32)>,
 }
 
-fn act<const N: usize>(table: &mut Table<u8, u32, N>, mirror: &mut Mirror, act: Act) {
+fn act<const N: usize, S: Storage>(
+    table: &mut Table<u8, u32, N, S>,
+    mirror: &mut Mirror,
+    act: Act,
+) {
     match act {
         Act::Insert(key, value) if !mirror.rows.contains_key(&key) => {
             let row = table.insert(&key, value);
@@ -94,7 +100,7 @@ fn act<const N: usize>(table: &mut Table<u8, u32, N>, mirror: &mut Mirror, act: 
     }
 }
 
-fn assert_mirrored<const N: usize>(table: &Table<u8, u32, N>, mirror: &Mirror) {
+fn assert_mirrored<const N: usize, S: Storage>(table: &Table<u8, u32, N, S>, mirror: &Mirror) {
     assert!(table.is_sound());
     assert_eq!(usize::from(table.len()), mirror.rows.len());
     assert_eq!(table.is_full(), mirror.rows.len() == N);
@@ -118,18 +124,78 @@ fn assert_mirrored<const N: usize>(table: &Table<u8, u32, N>, mirror: &Mirror) {
 proptest! {
     #[test]
     fn a_table_is_a_map_whose_keys_keep_their_rows(acts in acts()) {
-        fn run<const N: usize>(acts: &[Act]) {
-            let (mut table, mut mirror) = (Table::<u8, u32, N>::new(), Mirror::default());
+        fn run<const N: usize, S: Storage>(mut table: Table<u8, u32, N, S>, acts: &[Act]) {
+            let mut mirror = Mirror::default();
             for &next in acts {
                 act(&mut table, &mut mirror, next);
                 assert_mirrored(&table, &mirror);
+                table = if let Act::Reseed(_) = next { table.clone() } else { table };
             }
         }
-        run::<1>(&acts);
-        run::<5>(&acts);
-        run::<16>(&acts);
-        run::<24>(&acts);
+        run(Table::<_, _, 1>::new(), &acts);
+        run(Table::<_, _, 5>::new(), &acts);
+        run(Table::<_, _, 16>::new(), &acts);
+        run(Table::<_, _, 24>::new(), &acts);
+        #[cfg(feature = "alloc")]
+        {
+            run(Table::<_, _, 1, Heap>::growing(), &acts);
+            run(Table::<_, _, 16, Heap>::growing(), &acts);
+            run(Table::<_, _, 65_534, Heap>::growing(), &acts);
+        }
     }
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn rows_on_the_heap_grow_a_sixteenth_at_a_time_up_to_the_limit() {
+    const LIMIT: usize = 1_000;
+    let mut table: Table<u16, (), LIMIT, Heap> = Table::growing();
+    assert_eq!(table.heap_bytes(), 0);
+    let row = table.heap_bytes_of_rows(1);
+    for key in 0..LIMIT as u16 {
+        assert!(!table.is_full());
+        assert_eq!(table.insert(&key, ()), RowId::from_number(key));
+        let rows = usize::from(key) + 1;
+        let most = (rows + rows / 16 + 4).min(LIMIT);
+        assert!(table.heap_bytes() <= table.heap_bytes_of_rows(most), "{rows} rows");
+    }
+    assert!(table.is_full() && table.is_sound());
+    assert_eq!(table.insert(&u16::MAX, ()), None);
+    assert_eq!(table.heap_bytes(), LIMIT * row);
+    assert!(table.iter().map(|(row, ..)| row.number()).eq(0..LIMIT as u16));
+
+    // Room for many at once, and none beyond the limit.
+    let mut table: Table<u16, (), LIMIT, Heap> = Table::growing();
+    assert!(table.make_room(700) && table.make_room(700));
+    assert_eq!(table.heap_bytes(), 700 * row);
+    assert!(table.make_room(2 * LIMIT));
+    assert_eq!(table.heap_bytes(), LIMIT * row);
+}
+
+#[cfg(feature = "alloc")]
+impl<K, V, const N: usize> Table<K, V, N, Heap> {
+    fn heap_bytes_of_rows(&self, rows: usize) -> usize {
+        rows * (size_of::<super::Row<K, V>>() + size_of::<[Option<RowId>; 2]>())
+    }
+}
+
+#[test]
+fn without_memory_a_row_is_refused_and_nothing_lost() {
+    let mut table = scarce::table::<u8, u8, 8>();
+    scarce::allow(3);
+    for key in 0..3 {
+        assert!(table.insert(&key, key).is_some());
+    }
+    assert!(!table.make_room(1) && !table.is_full());
+    assert_eq!(table.insert(&3, 3), None);
+    assert!(table.is_sound());
+    assert_eq!((0..4).filter(|key| table.find(key).is_some()).count(), 3);
+    let row = table.find(&1).unwrap();
+    assert_eq!(table.remove(row), Some(1));
+    assert!(table.make_room(1) && !table.make_room(2));
+    assert_eq!(table.insert(&3, 3), Some(row));
+    scarce::allow(1);
+    assert!(table.insert(&4, 4).is_some() && table.is_sound());
 }
 
 #[test]

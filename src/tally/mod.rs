@@ -46,7 +46,8 @@ use crate::{Counts, Summary};
 /// The last state of every device and user of one roll-out, and the counts over them.
 ///
 /// `D` and `U` name a device and a user; `DEVICES` and `USERS` are the rows there is room for, any
-/// number from 1 to 65 534. An empty tally is all zero bytes, so a `static` one lies in `.bss`.
+/// number from 1 to 65 534. `S` says where they lie: [`Inline`](crate::Inline), or with the feature
+/// `alloc` [`Heap`](crate::Heap). An empty tally is all zero bytes, so a `static` one lies in `.bss`.
 ///
 /// Events and removals may come late, twice and in any order: the tally is a function of their set,
 /// not of their sequence, for as long as there is room. See [`Change`] for all that may happen.
@@ -225,6 +226,20 @@ where
     #[must_use]
     pub const fn is_full_of_users(&self) -> bool {
         self.users.is_full()
+    }
+
+    /// The bytes it takes: of the value itself, and of its rows on the heap.
+    ///
+    /// ```
+    /// use runtally::Tally;
+    /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
+    /// assert_eq!(tally.memory(), size_of_val(&tally));
+    /// ```
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of::<Self>()
+            .saturating_add(self.devices.heap_bytes())
+            .saturating_add(self.users.heap_bytes())
     }
 
     /// Puts the tables' hash under another seed. Rows keep their numbers.

@@ -8,7 +8,8 @@ use super::{DeviceRecord, Tally, UserRecord, Violation};
 use crate::Refusal;
 use crate::strategies::changes;
 use crate::table::RowId;
-use crate::{Change, Counted, Counter, Counts, DateTime, Event, RunState};
+use crate::table::scarce::{self, Scarce};
+use crate::{Change, Counted, Counter, Counts, DateTime, Event, RunState, Summary};
 
 type Small = Tally<u16, u16, 16, 8>;
 
@@ -405,5 +406,47 @@ proptest! {
         }
         let keys = tally.users_from(0).map(|(row, user)| (row, user.user));
         prop_assert!(tally.user_keys_from(0).eq(keys));
+    }
+}
+
+proptest! {
+    #[test]
+    fn without_memory_a_tally_is_as_it_was(
+        changes in prop::collection::vec(changes(0..12u16, 0..6u16), 0..60),
+        rows in 0..20usize,
+    ) {
+        let empty: Tally<u16, u16, 16, 8, Scarce> = Tally {
+            summary: Summary::ZERO,
+            carried: super::Carried { devices: Counts::ZERO, users: Counts::ZERO },
+            run_from: RunFrom::NEVER,
+            freed: super::Freed::NONE,
+            live: 0,
+            devices: scarce::table(),
+            users: scarce::table(),
+        };
+        scarce::allow(rows);
+        let mut tally = empty.clone();
+        for change in &changes {
+            let before = tally.clone();
+            if tally.commit(change).is_err() {
+                prop_assert_eq!(&tally, &before);
+            }
+            prop_assert_eq!(tally.audit(), Ok(()));
+        }
+
+        // The same where an entry is restored, and where another tally is absorbed.
+        let mut restored = empty.clone();
+        for entry in tally.entries() {
+            let before = restored.clone();
+            if restored.restore(&entry.cloned()).is_err() {
+                prop_assert_eq!(&restored, &before);
+            }
+        }
+        let mut absorbing = empty;
+        if absorbing.absorb(&tally).is_err() {
+            prop_assert_eq!(absorbing.device_count(), 0);
+            prop_assert_eq!(absorbing.entries().count(), 1);
+        }
+        prop_assert_eq!(absorbing.audit(), Ok(()));
     }
 }
