@@ -177,12 +177,22 @@ class Fleet:
             if name.startswith(("runtally-devices-", "runtally-users-"))
         }
 
-    def remake(self, stream: str):
-        """Removes a stream and makes it anew: what it held is lost, and numbers begin at one."""
+    def remove(self, stream: str) -> dict:
+        """Removes a stream and what it holds; gives what it takes to make it again."""
         nats = Nats(self.servers[0])
         config = nats.api(f"STREAM.INFO.{stream}", {})["config"]
         assert nats.api(f"STREAM.DELETE.{stream}", {})["success"]
-        assert nats.api(f"STREAM.CREATE.{stream}", config)["config"]
+        return config
+
+    def make(self, config: dict):
+        """Makes a stream; its numbers begin at one."""
+        assert Nats(self.servers[0]).api(f"STREAM.CREATE.{config['name']}", config)["config"]
+
+    def snapshots(self, stage: str) -> int:
+        """How many partitions of a stage have a snapshot."""
+        subjects = {"subjects_filter": f"$KV.runtally-snapshots.{stage}.>"}
+        told = Nats(self.servers[0]).api("STREAM.INFO.KV_runtally-snapshots", subjects)
+        return len(told["state"].get("subjects") or {})
 
     def ingest(self, events) -> subprocess.CompletedProcess:
         lines = "".join(json.dumps(event) + "\n" for event in events)

@@ -199,6 +199,23 @@ def test_the_log_is_trimmed_to_the_oldest_snapshot(tmp_path):
         exact(fleet, sent)
 
 
+def test_no_snapshot_is_taken_before_the_log_has_what_follows(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        # Nothing that is sent to stage 2 is acknowledged.
+        removed = [fleet.remove(stream) for stream in fleet.stored() if "users" in stream]
+        dies = fleet.worker()
+        sent = events(DEVICES, EVENTS)
+        fleet.ingest(sent)
+        with pytest.raises(AssertionError, match="not within"):
+            until(5, "a snapshot is taken", lambda: fleet.snapshots("devices"))
+        dies.kill()
+        for config in removed:
+            fleet.make(config)
+        fleet.worker()
+        exact(fleet, sent)
+        until(20, "snapshots are taken", lambda: fleet.snapshots("devices") == 4)
+
+
 def test_what_the_broker_lost_of_the_log_is_noticed(tmp_path):
     """A log that ends before the snapshot, and goes on under the same numbers."""
     with Fleet(tmp_path) as fleet:
@@ -210,7 +227,7 @@ def test_what_the_broker_lost_of_the_log_is_noticed(tmp_path):
         first.terminate()
         first.wait(30)
         for stream in fleet.stored():
-            fleet.remake(stream)
+            fleet.make(fleet.remove(stream))
         fleet.ingest(sent[half:])
         fleet.worker()
         exact(fleet, sent)

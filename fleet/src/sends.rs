@@ -35,6 +35,8 @@ pub(crate) struct Sends {
     under_way: FuturesOrdered<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// For each under way, how far all that was sent before it goes.
     before: VecDeque<Position>,
+    /// Messages that were ever acknowledged.
+    acknowledged: u64,
 }
 
 impl Sends {
@@ -42,7 +44,8 @@ impl Sends {
         let mut messages = Vec::new();
         messages.resize_with(layout.partitions.into(), Message::default);
         let (full, under_way, before) = (Vec::new(), FuturesOrdered::new(), VecDeque::new());
-        Self { jetstream, layout, stage, messages, full, under_way, before }
+        let acknowledged = 0;
+        Self { jetstream, layout, stage, messages, full, under_way, before, acknowledged }
     }
 
     /// Adds an entry, to go to the shard it names.
@@ -67,8 +70,20 @@ impl Sends {
     }
 
     /// How far the log was read when everything sent for it was acknowledged.
-    pub(crate) fn acknowledged(&self, applied: Position) -> Position {
-        self.before.front().copied().unwrap_or(applied)
+    pub(crate) fn position(&self, applied: Position) -> Position {
+        // A log that began anew counts from the beginning.
+        let before = self.before.front().filter(|before| before.sequence < applied.sequence);
+        before.copied().unwrap_or(if self.is_empty() { applied } else { Position::default() })
+    }
+
+    /// Stands for all that was sent by now.
+    pub(crate) fn mark(&self) -> u64 {
+        self.acknowledged + self.before.len() as u64
+    }
+
+    /// Whether all that was sent by then is acknowledged.
+    pub(crate) const fn is_acknowledged(&self, mark: u64) -> bool {
+        self.acknowledged >= mark
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -83,6 +98,7 @@ impl Sends {
     pub(crate) async fn next(&mut self) {
         if self.under_way.next().await.is_some() {
             self.before.pop_front();
+            self.acknowledged += 1;
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -55,18 +55,19 @@ impl Shards {
     }
 
     /// Asks a unit. A worker that was thought dead may answer from a while ago: an answer from before
-    /// what was read already is not taken.
+    /// what was read already is not taken, unless there is no other: the log may have lost its end.
     pub(crate) async fn ask(
         &self,
         unit: Unit,
         question: &Question,
     ) -> Result<(Head, Body), Failure> {
+        let until = Instant::now() + PATIENCE;
         loop {
             let (head, body) = ask(&self.client, unit, question, PATIENCE).await?;
             {
                 let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
                 let greatest = read.entry(unit).or_default();
-                if head.applied >= *greatest {
+                if head.applied >= *greatest || Instant::now() > until {
                     *greatest = head.applied;
                     return Ok((head, body));
                 }

@@ -34,7 +34,7 @@ pub(crate) enum Next {
     },
     /// The log is another one than it was, or begins after the position: it is read from its
     /// beginning. `is_short` says whether messages after the position are gone.
-    Rewound { is_short: bool },
+    Rewound { to: Position, is_short: bool },
 }
 
 /// Messages that wait to be taken, and that the server may send ahead of them.
@@ -145,7 +145,7 @@ impl Reader {
             "the log is not the one that was read; reading it from its beginning"
         );
         self.position = Position { sequence: from, nanos: 0 };
-        let _ = self.to.send(Next::Rewound { is_short }).await;
+        let _ = self.to.send(Next::Rewound { to: self.position, is_short }).await;
         Ok(())
     }
 }

@@ -67,6 +67,9 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
     let jetstream = connect::jetstream(&client);
     let layout = Layout::load(&jetstream).await?;
     let snapshots = Snapshots::open(&jetstream).await?;
+    if let Err(error) = snapshots.tidy().await {
+        tracing::warn!(%error, "rows that nobody needs are not removed");
+    }
     let gauges = Gauges::default();
     if let Some(address) = options.metrics {
         metrics::serve_gauges(address, gauges.clone(), Arc::clone(&name)).await?;

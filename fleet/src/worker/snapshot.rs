@@ -1,7 +1,10 @@
 //! Snapshots: the rows of a unit in the object store, and which ones hold in a bucket.
 
+use std::collections::BTreeMap;
+
 use async_nats::jetstream::{self, kv, object_store::ObjectStore};
 use bytes::Bytes;
+use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 
@@ -40,8 +43,8 @@ impl Snapshots {
     }
 
     /// What holds of a unit, and its revision.
-    pub(crate) async fn find(&self, unit: Unit) -> Result<(Snapshot, u64), Failure> {
-        let entry = self.bucket.entry(unit.to_string()).await?;
+    pub(crate) async fn find(&self, unit: &str) -> Result<(Snapshot, u64), Failure> {
+        let entry = self.bucket.entry(unit).await?;
         Ok(match entry.filter(|entry| entry.operation == kv::Operation::Put) {
             Some(entry) => (serde_json::from_slice(&entry.value)?, entry.revision),
             None => (Snapshot::default(), 0),
@@ -76,8 +79,10 @@ impl Snapshots {
         let new = Snapshot { position, object };
         let value = Bytes::from(serde_json::to_vec(&new)?);
         for _ in 0..TRIES {
-            let (old, revision) = self.find(unit).await?;
-            if !rewinds && old.position.sequence > position.sequence {
+            let (old, revision) = self.find(&unit.to_string()).await?;
+            // Rows of this position may have been tidied away meanwhile.
+            let is_there = !rewinds || self.objects.info(&new.object).await.is_ok();
+            if !is_there || (!rewinds && old.position.sequence >= position.sequence) {
                 break;
             }
             match self.bucket.update(unit.to_string(), value.clone(), revision).await {
@@ -92,6 +97,32 @@ impl Snapshots {
         }
         let _ = self.objects.delete(&new.object).await;
         Ok(false)
+    }
+
+    /// Removes rows that workers stored and did not live to make hold. Those of a later position than
+    /// the one that holds may still come to: they stay.
+    pub(crate) async fn tidy(&self) -> Result<(), Failure> {
+        let mut objects = self.objects.list().await?;
+        let mut found = BTreeMap::<String, Vec<(u64, String)>>::new();
+        while let Some(object) = objects.next().await {
+            let name = object?.name;
+            let mut parts = name.split('-');
+            if let (Some(unit), Some(sequence)) = (parts.next(), parts.next())
+                && let Ok(sequence) = sequence.parse()
+            {
+                found.entry(unit.to_owned()).or_default().push((sequence, name));
+            }
+        }
+        for (unit, objects) in found {
+            let (holds, _) = self.find(&unit).await?;
+            let is_over = |(sequence, name): &(u64, String)| {
+                *sequence <= holds.position.sequence && *name != holds.object
+            };
+            for (_, name) in objects.into_iter().filter(is_over) {
+                self.objects.delete(name).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes what the snapshot has made superfluous. The message at the position stays: by it one

@@ -93,14 +93,18 @@ struct Work {
 enum Save {
     None,
     /// Waits until what was sent for the rows is acknowledged.
-    Waits(Position, Vec<u8>),
+    Waits {
+        position: Position,
+        sent: u64,
+        rows: Vec<u8>,
+    },
     Stores(JoinHandle<(Position, Result<bool, Failure>)>),
 }
 
 impl Work {
     async fn begin(shared: &Shared, unit: Unit, is_short: bool) -> Result<Self, Failure> {
         let began = Instant::now();
-        let (snapshot, _) = shared.snapshots.find(unit).await?;
+        let (snapshot, _) = shared.snapshots.find(&unit.to_string()).await?;
         let Snapshot { position, .. } = snapshot;
         let mut rows = Rows::new(unit, shared.layout, shared.options.shard_rows);
         if let Some(bytes) = shared.snapshots.rows(&snapshot).await? {
@@ -190,8 +194,11 @@ impl Work {
         let mut taken = 0;
         while let Some(message) = next.take() {
             match message {
-                Next::Rewound { is_short: true } => return Some(End::Short),
-                Next::Rewound { is_short: false } => self.rewinds = true,
+                Next::Rewound { is_short: true, .. } => return Some(End::Short),
+                Next::Rewound { to, .. } => {
+                    self.rewinds = true;
+                    self.applied = to;
+                }
                 Next::Message { position, payload, pending } => {
                     match self.rows.take(&payload, &mut self.sends) {
                         Ok(entries) => self.shared.gauges.took(self.unit, entries),
@@ -235,17 +242,22 @@ impl Work {
         self.tell();
         let is_due = self.saved_at.elapsed() >= self.shared.options.snapshot_every;
         if is_due && self.applied != self.saved && matches!(self.next, Save::None) {
-            self.next = Save::Waits(self.applied, self.rows.encode());
+            self.next = self.snapshot();
         }
+    }
+
+    /// A snapshot of what is here now.
+    fn snapshot(&self) -> Save {
+        Save::Waits { position: self.applied, sent: self.sends.mark(), rows: self.rows.encode() }
     }
 
     /// Stores the snapshot that waits, if it may be.
     fn save(&mut self) {
-        let Save::Waits(position, _) = self.next else { return };
-        if self.sends.acknowledged(self.applied).sequence < position.sequence {
+        let Save::Waits { sent, .. } = self.next else { return };
+        if !self.sends.is_acknowledged(sent) {
             return;
         }
-        if let Save::Waits(position, rows) = replace(&mut self.next, Save::None) {
+        if let Save::Waits { position, rows, .. } = replace(&mut self.next, Save::None) {
             crash::here(Point::AfterAcknowledgement);
             let snapshots = self.shared.snapshots.clone();
             let (unit, rewinds) = (self.unit, self.rewinds);
@@ -286,7 +298,7 @@ impl Work {
                 self.sends.next().await;
             }
             if self.applied != self.saved {
-                self.next = Save::Waits(self.applied, self.rows.encode());
+                self.next = self.snapshot();
                 self.save();
                 let stored = stored(&mut self.next).await;
                 self.saved(stored);
@@ -306,7 +318,7 @@ impl Work {
         let head = Head {
             worker: self.shared.name.to_string(),
             applied: self.applied.sequence,
-            acknowledged: self.sends.acknowledged(self.applied).sequence,
+            acknowledged: self.sends.position(self.applied).sequence,
             stopped: self.stopped.clone(),
         };
         match serde_json::to_vec(&Answer { head, body }) {
