@@ -8,26 +8,26 @@ use std::sync::atomic::{AtomicU32, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
     /// Entries of the log are applied, and nothing is sent for them.
-    AfterApply,
+    Applied,
     /// What is sent for them is on its way.
-    AfterPublish,
+    Published,
     /// All that was sent is acknowledged, and a snapshot is due.
-    AfterAcknowledgement,
+    Acknowledged,
     /// The rows are in the object store.
-    AfterObject,
+    Stored,
     /// The snapshot is the one that holds.
-    AfterSwap,
+    Swapped,
 }
 
 /// The variable that names a point, and how often it is passed.
 pub(crate) const VARIABLE: &str = "RUNTALLY_FLEET_CRASH";
 
 const POINTS: [(&str, Point); 5] = [
-    ("after-apply", Point::AfterApply),
-    ("after-publish", Point::AfterPublish),
-    ("after-acknowledgement", Point::AfterAcknowledgement),
-    ("after-object", Point::AfterObject),
-    ("after-swap", Point::AfterSwap),
+    ("after-apply", Point::Applied),
+    ("after-publish", Point::Published),
+    ("after-acknowledgement", Point::Acknowledged),
+    ("after-object", Point::Stored),
+    ("after-swap", Point::Swapped),
 ];
 
 /// The point, and how often it may still be come to.

@@ -1,4 +1,4 @@
-//! `runtally-fleet`: the counts of roll-outs past one machine, on NATS JetStream.
+//! `runtally-fleet`: the counts of roll-outs past one machine, on NATS `JetStream`.
 
 mod args;
 mod ask;

@@ -108,7 +108,7 @@ async fn deliver(jetstream: jetstream::Context, unit: Unit, bytes: Bytes) {
     loop {
         let sent = async {
             let acknowledged = jetstream.publish(unit.subject(), bytes.clone()).await?;
-            if crash::is_due(Point::AfterPublish) {
+            if crash::is_due(Point::Published) {
                 let _ = jetstream.client().flush().await;
                 crash::end();
             }

@@ -1,6 +1,7 @@
 //! Lists, a page at a time, and single rows: fetched from the shards, written by the library.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use axum::response::Response;
 use runtally::store::RolloutId;
@@ -138,7 +139,7 @@ impl Gateway {
         };
         let mut text = String::from("{");
         if let Some(count) = count.filter(|_| query.count) {
-            text.push_str(&format!("\"@odata.count\":{count},"));
+            let _ = write!(text, "\"@odata.count\":{count},");
         }
         let rest = String::from_utf8_lossy(body.strip_suffix(b"}").unwrap_or(body));
         text.push_str(&rest);
@@ -147,7 +148,7 @@ impl Gateway {
             let origin = origin.as_ref().map_or("", |origin| origin.as_str());
             let link = query.link(next);
             let path = asked.head.uri.path();
-            text.push_str(&format!(",\"@odata.nextLink\":\"{origin}{path}?{link}\""));
+            let _ = write!(text, ",\"@odata.nextLink\":\"{origin}{path}?{link}\"");
         }
         text.push('}');
         answered.with_body(text)

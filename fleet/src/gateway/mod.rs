@@ -108,7 +108,7 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
         .fallback(graph)
         .with_state(Arc::clone(&gateway));
     let metrics = Arc::clone(&gateway.metrics);
-    let routes = Routes { router: observed(router, Arc::clone(&metrics)), metrics };
+    let served = Routes { router: observed(router, Arc::clone(&metrics)), metrics };
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
@@ -121,7 +121,7 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
             _ = terminate.recv() => {}
         }
     };
-    serve(listener, routes, &Limits::default(), end).await;
+    serve(listener, served, &Limits::default(), end).await;
     Ok(())
 }
 

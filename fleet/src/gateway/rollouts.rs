@@ -33,7 +33,6 @@ impl Gateway {
         let is_allowed = allowed.split(", ").any(|method| method == asked.head.method.as_str());
         let rollout = match parts[..] {
             [] if is_allowed => return self.known(access).await,
-            [] => None,
             [kind, id, ..] => self.rollout(kind, id),
             _ => None,
         };

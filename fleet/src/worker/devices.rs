@@ -115,7 +115,7 @@ impl Devices {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.shards.values().map(|rows| rows.row_count()).sum()
+        self.shards.values().map(Shard::row_count).sum()
     }
 
     pub(crate) fn answer(&self, question: &Question) -> Option<Body> {
@@ -124,7 +124,7 @@ impl Devices {
                 Body::Summaries { counted: self.counted(), rows: self.count(), ghosts: 0 }
             }
             Question::Overdue(at) => Body::Overdue(self.overdue(at.ticks())),
-            Question::Audit => Body::Audit(audit(&self.shards, |rows| rows.audit())),
+            Question::Audit => Body::Audit(audit(&self.shards, Shard::audit)),
             Question::Records { of, users, from, most } => {
                 Body::Devices(self.records((*of).into(), *users, *from, *most))
             }

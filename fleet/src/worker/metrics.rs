@@ -27,9 +27,9 @@ pub(crate) async fn serve_gauges(
         async { ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text) }
     };
     let router = Router::new().route("/metrics", get(text)).route("/healthz", get("ok"));
-    let routes = Routes { router, metrics: Arc::<Metrics>::default() };
+    let served = Routes { router, metrics: Arc::<Metrics>::default() };
     tokio::spawn(async move {
-        serve(listener, routes, &Limits::default(), std::future::pending()).await;
+        serve(listener, served, &Limits::default(), std::future::pending()).await;
     });
     println!("metrics on http://{address}/metrics");
     Ok(())

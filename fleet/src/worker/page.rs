@@ -70,7 +70,9 @@ mod tests {
         let (mut after, mut seen) = (None, Vec::new());
         loop {
             let mut page = Smallest::new(7, after);
-            ids.iter().for_each(|id| page.offer(Uuid::from_u128(*id), *id));
+            for id in &ids {
+                page.offer(Uuid::from_u128(*id), *id);
+            }
             let page: Vec<_> = page.into_sorted().collect();
             let Some(last) = page.last() else { break };
             after = Some(Uuid::from_u128(*last));

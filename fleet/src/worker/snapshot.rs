@@ -75,7 +75,7 @@ impl Snapshots {
     ) -> Result<bool, Failure> {
         let object = format!("{unit}-{}-{:08x}", position.sequence, getrandom::u32()?);
         self.objects.put(object.as_str(), &mut rows.as_slice()).await?;
-        crash::here(Point::AfterObject);
+        crash::here(Point::Stored);
         let new = Snapshot { position, object };
         let value = Bytes::from(serde_json::to_vec(&new)?);
         for _ in 0..TRIES {
@@ -87,7 +87,7 @@ impl Snapshots {
             }
             match self.bucket.update(unit.to_string(), value.clone(), revision).await {
                 Ok(_) => {
-                    crash::here(Point::AfterSwap);
+                    crash::here(Point::Swapped);
                     self.trim(unit, position, &old).await?;
                     return Ok(true);
                 }

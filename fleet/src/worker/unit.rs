@@ -41,7 +41,7 @@ pub(crate) async fn work(shared: Shared, unit: Unit, mut stop: watch::Receiver<b
             _ = stop.changed() => break,
         };
         let ended = match begun {
-            Ok(work) => work.run(&mut stop).await,
+            Ok(work) => Box::pin(work.run(&mut stop)).await,
             Err(error) => Err(error),
         };
         match ended {
@@ -215,7 +215,7 @@ impl Work {
                 next = self.messages.try_recv().ok();
             }
         }
-        crash::here(Point::AfterApply);
+        crash::here(Point::Applied);
         self.sends.flush(before);
         None
     }
@@ -258,7 +258,7 @@ impl Work {
             return;
         }
         if let Save::Waits { position, rows, .. } = replace(&mut self.next, Save::None) {
-            crash::here(Point::AfterAcknowledgement);
+            crash::here(Point::Acknowledged);
             let snapshots = self.shared.snapshots.clone();
             let (unit, rewinds) = (self.unit, self.rewinds);
             self.next = Save::Stores(tokio::spawn(async move {

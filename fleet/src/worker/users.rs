@@ -117,7 +117,7 @@ impl Users {
 
     /// Rows of devices, and how many of them are ghosts.
     pub(crate) fn count(&self) -> (usize, usize) {
-        let ghosts: usize = self.shards.values().map(|rows| rows.ghost_count()).sum();
+        let ghosts: usize = self.shards.values().map(Shard::ghost_count).sum();
         let own = self.shards.values().map(|rows| rows.device_count() + rows.retired_count());
         (own.sum::<usize>() + ghosts, ghosts)
     }
@@ -146,7 +146,7 @@ impl Users {
                     smallest.into_sorted().collect()
                 }))
             }
-            Question::Audit => Body::Audit(audit(&self.shards, |rows| rows.audit())),
+            Question::Audit => Body::Audit(audit(&self.shards, Shard::audit)),
             Question::Records { of, from, most, .. } => {
                 Body::Devices(self.records((*of).into(), *from, *most))
             }
