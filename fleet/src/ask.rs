@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::Failure;
+use crate::declaration::Names;
 use crate::layout::Unit;
 
 /// A roll-out as questions name it.
@@ -72,6 +73,8 @@ pub(crate) enum Question {
 pub(crate) struct Counted {
     pub(crate) of: Of,
     pub(crate) summary: Summary,
+    /// What counts beside the rows, if totals were declared.
+    pub(crate) carried: Option<Summary>,
     /// Devices or users that are listed.
     pub(crate) listed: usize,
     pub(crate) run_from: Option<DateTime>,
@@ -102,6 +105,9 @@ pub(crate) struct UserRow {
     /// Devices that are listed.
     pub(crate) listed: usize,
     pub(crate) shard: u16,
+    /// What was declared beside the devices, if anything was.
+    pub(crate) carried: Option<Counts>,
+    pub(crate) names: Names,
 }
 
 /// The rest of an answer.

@@ -5,6 +5,7 @@ mod ask;
 mod audit;
 mod connect;
 mod crash;
+mod declaration;
 mod gateway;
 mod ingest;
 mod init;

@@ -7,6 +7,7 @@
 //!  entry   = 0, shard (2), length of the name (1), name, record
 //!          | 1, shard (2), device (16)               the device is retired
 //!          | 2, ticks (8), offset (2)                the roll-out begins anew
+//!          | 3, shard (2), length (4), JSON          a declaration
 //! ```
 //!
 //! Numbers have their least byte first; a record is written as the library writes it. The name is
@@ -20,6 +21,7 @@ use runtally::shard::Record;
 use runtally::store::{Kind, RolloutId};
 use uuid::Uuid;
 
+use crate::declaration::Declaration;
 use crate::layout::FORMAT;
 
 /// A record as it is here: users by the id of their state.
@@ -34,6 +36,8 @@ pub(crate) enum Entry<'a> {
     Retire { shard: u16, device: Uuid },
     /// Every device whose record is from before counts as pending.
     RunFrom(DateTime),
+    /// Somebody wrote totals, or a user.
+    Declare { shard: u16, declaration: Declaration },
 }
 
 /// The most entries of a message.
@@ -110,6 +114,14 @@ impl Entry<'_> {
                 bytes.extend(at.ticks().to_le_bytes());
                 bytes.extend(at.offset().to_le_bytes());
             }
+            Self::Declare { shard, declaration } => {
+                // Of numbers and texts: none of that fails.
+                let json = serde_json::to_vec(declaration).unwrap_or_default();
+                bytes.push(3);
+                bytes.extend(shard.to_le_bytes());
+                bytes.extend((json.len() as u32).to_le_bytes());
+                bytes.extend(json);
+            }
         }
     }
 }
@@ -170,6 +182,12 @@ impl<'a> Entries<'a> {
                 let offset = i16::from_le_bytes(self.array()?);
                 Entry::RunFrom(DateTime::from_ticks(ticks, offset).ok()?)
             }
+            [3] => {
+                let shard = u16::from_le_bytes(self.array()?);
+                let len = u32::from_le_bytes(self.array()?) as usize;
+                let declaration = serde_json::from_slice(self.slice(len)?).ok()?;
+                Entry::Declare { shard, declaration }
+            }
             _ => return None,
         };
         Some((self.rollout?, entry))
@@ -225,6 +243,10 @@ mod tests {
             (configuration, Entry::Retire { shard: 65535, device }),
             (script, Entry::RunFrom(at)),
             (
+                script,
+                Entry::Declare { shard: 1, declaration: Declaration::NoUser { user: device } },
+            ),
+            (
                 configuration,
                 Entry::Record {
                     shard: 0,
@@ -241,9 +263,9 @@ mod tests {
         for (rollout, entry) in &entries() {
             message.push(*rollout, entry);
         }
-        assert_eq!(message.len(), 4);
-        let bytes = message.take().expect("four entries");
-        assert!(bytes.len() < 4 * LONGEST);
+        assert_eq!(message.len(), 5);
+        let bytes = message.take().expect("five entries");
+        assert!(bytes.len() < 5 * LONGEST);
         let read: Result<Vec<_>, _> = Entries::of(&bytes).expect("a message").collect();
         assert_eq!(read.expect("well formed"), entries());
         assert_eq!(message.take(), None);
@@ -255,10 +277,10 @@ mod tests {
         for (rollout, entry) in &entries() {
             message.push(*rollout, entry);
         }
-        let bytes = message.take().expect("four entries");
+        let bytes = message.take().expect("five entries");
         let whole = |bytes| Entries::of(bytes)?.collect::<Result<Vec<_>, _>>();
         for len in 0..bytes.len() {
-            let is_whole = whole(&bytes[..len]).is_ok_and(|read| read.len() == 4);
+            let is_whole = whole(&bytes[..len]).is_ok_and(|read| read.len() == 5);
             assert!(!is_whole, "{len} of {} bytes", bytes.len());
         }
     }

@@ -29,7 +29,7 @@ impl Gateway {
         match target {
             Target::DeviceCount | Target::UserCount => {
                 let whole = self.shards.whole().await?;
-                let listed = whole.summaries.get(&rollout).copied().unwrap_or_default();
+                let listed = whole.of(rollout);
                 let is_users = matches!(target, Target::UserCount);
                 let count = if is_users { listed.users } else { listed.devices };
                 return Ok(self.dry(asked, rollout).with_body(count.to_string()));
@@ -115,7 +115,7 @@ impl Gateway {
         };
         if query.count && count.is_none() {
             let whole = self.shards.whole().await?;
-            let listed = whole.summaries.get(&rollout).copied().unwrap_or_default();
+            let listed = whole.of(rollout);
             let is_users = matches!(target, Target::Users);
             count = Some(if is_users { listed.users } else { listed.devices });
         }

@@ -1,14 +1,16 @@
 //! Small stores with no more rows than one answer shows: what the shards gave is put there, and the
 //! library answers from it. So all that is read and written on the wire is the library's.
 
-use runtally::graph::Upn;
+use runtally::graph::{Name, Text, Upn};
 use runtally::http::{Request, Settings};
-use runtally::store::{RolloutId, Store, StoreChange};
-use runtally::{Change, Event, Summary};
+use runtally::store::{Names, NamesUpdate, RolloutId, Store, StoreChange};
+use runtally::{Change, Event, Kept};
 use uuid::Uuid;
 
+use super::read::Listed;
 use crate::Failure;
 use crate::ask::{DeviceRow, UserRow};
+use crate::declaration;
 
 /// The most rows that an answer shows.
 pub(crate) const ROWS: usize = 400;
@@ -25,6 +27,8 @@ pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
     pub(crate) change: Option<Change<Uuid, Upn>>,
+    /// The names of the user whom it declares, as they are then.
+    pub(crate) names: declaration::Names,
 }
 
 /// The longest answer: the longest device state with every character of it escaped, or a page.
@@ -51,8 +55,9 @@ impl<const N: usize> Mirror<N> {
         self.store.commit(&change).map(drop).map_err(|error| error.to_string().into())
     }
 
-    pub(crate) fn put_summary(&mut self, summary: Summary) -> Result<(), Failure> {
-        self.commit(Change::Declare(summary))
+    pub(crate) fn put_summary(&mut self, listed: &Listed) -> Result<(), Failure> {
+        self.store.restore_declared(self.rollout, listed.carried.is_some());
+        self.commit(Change::Declare(listed.reported()))
     }
 
     /// Puts a device there, in the state that counts.
@@ -66,10 +71,31 @@ impl<const N: usize> Mirror<N> {
         self.commit(Change::Event(Event { device, user, state: counted, at }))
     }
 
+    /// Puts a user there who reports these counts, whatever devices are there.
     pub(crate) fn put_user(&mut self, row: &UserRow) -> Result<(), Failure> {
         let user = Upn::try_from(&*row.name)?;
         let (devices, last_update) = (row.devices, row.last_update);
-        self.commit(Change::DeclareUser { user, devices, last_update })
+        self.commit(Change::DeclareUser { user, devices, last_update })?;
+        self.put_names(row)
+    }
+
+    /// Puts there what was declared of a user whose devices are there.
+    pub(crate) fn put_declared(&mut self, row: &UserRow) -> Result<(), Failure> {
+        let Some(carried) = row.carried else { return Ok(()) };
+        let user = Upn::try_from(&*row.name)?;
+        let kept = Kept { carried, last_update: row.last_update, declared: true };
+        if let Some(tally) = self.store.tally_mut(self.rollout) {
+            tally.restore(&runtally::Entry::User { user, kept })?;
+        }
+        self.put_names(row)
+    }
+
+    fn put_names(&mut self, row: &UserRow) -> Result<(), Failure> {
+        let user = Upn::try_from(&*row.name)?;
+        let text = |text: &Option<String>| text.as_deref().map(TryInto::try_into).transpose();
+        let names = Names { email: text(&row.names.email)?, name: text(&row.names.name)? };
+        self.store.restore_names(self.rollout, &user, &names);
+        Ok(())
     }
 
     pub(crate) fn answer(&self, request: &Request<'_>, settings: &Settings<'_>) -> Answered {
@@ -77,9 +103,28 @@ impl<const N: usize> Mirror<N> {
             let reply = self.store.answer(request, settings, buffer);
             let body = reply.response.body.to_vec();
             let response = runtally_service::response(&reply.response, Vec::new());
+            let status = reply.response.status;
+            let names = reply.change.as_ref().map(|change| self.names_after(change));
             let change = reply.change.map(|change| change.change);
-            Answered { response, status: reply.response.status, body, change }
+            Answered { response, status, body, change, names: names.unwrap_or_default() }
         })
+    }
+}
+
+impl<const N: usize> Mirror<N> {
+    fn names_after(&self, change: &StoreChange<'_>) -> declaration::Names {
+        let Change::DeclareUser { user, .. } = &change.change else {
+            return declaration::Names::default();
+        };
+        let rollout = self.store.get(self.rollout);
+        let known = rollout.as_ref().map_or(&Names::NONE, |rollout| rollout.names(user));
+        let before = |name: &Option<Name>| name.as_ref().map(|name| name.as_str().to_owned());
+        let text = |text: Text<'_, 127>| text.chars().collect();
+        let NamesUpdate { email, name } = change.names;
+        declaration::Names {
+            email: email.map_or_else(|| before(&known.email), |given| given.map(text)),
+            name: name.map_or_else(|| before(&known.name), |given| given.map(text)),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod publish;
 mod query;
 mod read;
 mod rollouts;
+mod write;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,10 +21,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use runtally::graph::ScriptDeviceState;
+use runtally::DateTime;
 use runtally::http::{self, Access, Clock, Settings};
 use runtally::store::{Kind, RolloutId};
-use runtally::{Change, DateTime};
 use runtally_service::{
     Limits, Metrics, Origin, Page, Routes, Tokens, Told, Totals, observed, refuse, serve,
 };
@@ -32,14 +32,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
 
 use crate::Failure;
-use crate::ask::DeviceRow;
 use crate::connect::{self, Nats};
-use crate::ingest::identified;
 use crate::layout::{Layout, Stage};
-use crate::wire::{Entry, Fact};
 use mirror::{Answered, Mirror};
 use path::Target;
-use publish::{Placed, Publisher};
+use publish::Publisher;
 use read::Shards;
 
 /// How a gateway answers.
@@ -173,7 +170,7 @@ async fn metrics_of(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> 
         let totals = gateway.options.rollouts.iter().map(|(id, version)| Totals {
             id: *id,
             version: *version,
-            summary: whole.summaries.get(id).map(|it| it.summary).unwrap_or_default(),
+            summary: whole.of(*id).reported(),
         });
         let (totals, overdue) = (totals.collect::<Vec<_>>(), overdue.into_iter().collect());
         let told = Told { totals: &totals, overdue: &overdue, gate: None, is_ready: true };
@@ -257,6 +254,10 @@ impl Gateway {
             (&Method::POST, Target::Devices) if rollout.kind == Kind::Configuration => {
                 self.write(rollout, dry).await
             }
+            (_, Target::Summary) => self.declare_summary(asked, rollout).await,
+            (_, Target::Users | Target::User(_)) => {
+                self.declare_user(asked, rollout, target, dry).await
+            }
             _ => {
                 let mirror = self.written_to(asked, rollout, target).await?;
                 let query = asked.head.uri.query().unwrap_or_default();
@@ -265,77 +266,16 @@ impl Gateway {
         }
     }
 
-    /// A store with the rows that a write depends on.
-    async fn written_to(
-        &self,
-        asked: &Asked,
-        rollout: RolloutId,
-        target: Target,
-    ) -> Result<Mirror<2>, Failure> {
-        let mut mirror = Mirror::new(rollout, self.version(rollout));
-        let device = match target {
-            Target::Device(device) => Some(device),
-            // At this path of a script, a device that is known keeps its user.
-            Target::Devices => ScriptDeviceState::decode(&asked.body).ok().map(|state| state.id),
-            Target::User(user) | Target::UserDevices(user) => {
-                if let Some(row) = self.shards.user(rollout, user).await? {
-                    mirror.put_user(&row)?;
-                }
-                None
-            }
-            _ => None,
-        };
-        if let Some(device) = device
-            && let Some(row) = self.shards.device(rollout, device).await?
-        {
-            let names = self.shards.names(row.user.into_iter()).await?;
-            // As reported, so that the library compares what is recorded.
-            let row = DeviceRow { counted: row.state, ..row };
-            mirror.put_device(&row, lists::name_of(&row, &names))?;
-        }
-        Ok(mirror)
-    }
-
     async fn summary(&self, asked: &Asked, rollout: RolloutId) -> Result<Response, Failure> {
         let whole = self.shards.whole().await?;
-        let summary = whole.summaries.get(&rollout).map(|it| it.summary).unwrap_or_default();
         let mut mirror = Mirror::<1>::new(rollout, self.version(rollout));
-        mirror.put_summary(summary)?;
+        mirror.put_summary(&whole.of(rollout))?;
         let query = asked.head.uri.query().unwrap_or_default();
         let mut response = self.answer_from(&mirror, asked, query).into_response();
         set(&mut response, POSITION, &whole.positions());
         let stopped = whole.stopped();
         if !stopped.is_empty() {
             set(&mut response, STOPPED, &stopped);
-        }
-        Ok(response)
-    }
-
-    /// Answers once the log has what is to change.
-    async fn write(&self, rollout: RolloutId, answered: Answered) -> Result<Response, Failure> {
-        let layout = self.shards.layout();
-        let entry = match &answered.change {
-            None => None,
-            Some(Change::Event(event)) => {
-                let (event, name) = identified(rollout, event.clone());
-                let shard = layout.shard(&event.device);
-                let record = Fact::Report(event);
-                Some((shard, Entry::Record { shard, name: name.into(), record }))
-            }
-            Some(Change::Remove { device, at }) => {
-                let shard = layout.shard(device);
-                let record = Fact::Removed { device: *device, at: *at };
-                Some((shard, Entry::Record { shard, name: "".into(), record }))
-            }
-            Some(_) => {
-                let (status, code) = (StatusCode::NOT_IMPLEMENTED, "notImplemented");
-                return Ok(refuse(status, code, "a fleet does not take declarations"));
-            }
-        };
-        let mut response = answered.into_response();
-        if let Some((shard, entry)) = entry {
-            let Placed { unit, sequence } = self.devices.send(rollout, shard, entry).await?;
-            set(&mut response, POSITION, &format!("{unit}={sequence}"));
         }
         Ok(response)
     }

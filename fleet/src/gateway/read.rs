@@ -40,7 +40,10 @@ pub(crate) struct Whole {
 /// The counts of a roll-out, and how many rows lists have.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Listed {
-    pub(crate) summary: Summary,
+    /// What the rows come to.
+    pub(crate) live: Summary,
+    /// What counts beside them, if totals were declared.
+    pub(crate) carried: Option<Summary>,
     pub(crate) devices: usize,
     pub(crate) users: usize,
 }
@@ -89,7 +92,8 @@ impl Shards {
                 if let Body::Summaries { counted, .. } = body {
                     for counted in counted {
                         let listed = whole.summaries.entry(counted.of.into()).or_default();
-                        listed.summary = listed.summary.merge(&counted.summary)?;
+                        listed.live = listed.live.merge(&counted.summary)?;
+                        listed.carried = listed.carried.or(counted.carried);
                         match unit.stage {
                             Stage::Devices => listed.devices += counted.listed,
                             Stage::Users => listed.users += counted.listed,
@@ -233,7 +237,19 @@ impl Shards {
     }
 }
 
+impl Listed {
+    /// What the roll-out reports.
+    pub(crate) fn reported(&self) -> Summary {
+        // A counter at its limit stays there.
+        self.live.merge(&self.carried.unwrap_or_default()).unwrap_or(self.live)
+    }
+}
+
 impl Whole {
+    pub(crate) fn of(&self, rollout: RolloutId) -> Listed {
+        self.summaries.get(&rollout).copied().unwrap_or_default()
+    }
+
     /// The positions that the counts are exact at: those of stage 1 and then of stage 2, in the
     /// order of the partitions.
     pub(crate) fn positions(&self) -> String {

@@ -12,6 +12,7 @@ use super::page::page;
 use super::rows::{ROWS, audit, full, seed};
 use crate::Failure;
 use crate::ask::{Body, Counted, DeviceRow, Of, Place, Question};
+use crate::declaration::Declaration;
 use crate::layout::{Layout, Stage, Unit};
 use crate::sends::Sends;
 use crate::wire::Entry;
@@ -26,12 +27,21 @@ pub(crate) struct Devices {
     limit: usize,
     seed: u64,
     shards: BTreeMap<(RolloutId, u16), Shard>,
+    /// What counts beside the rows.
+    carried: BTreeMap<RolloutId, Summary>,
 }
 
 impl Devices {
     pub(crate) fn new(unit: Unit, layout: Layout, limit: usize) -> Self {
         let first_shard = layout.first_shard(unit.partition);
-        Self { layout, first_shard, limit, seed: seed(), shards: BTreeMap::new() }
+        Self {
+            layout,
+            first_shard,
+            limit,
+            seed: seed(),
+            shards: BTreeMap::new(),
+            carried: BTreeMap::new(),
+        }
     }
 
     fn shard(&mut self, rollout: RolloutId, shard: u16) -> &mut Shard {
@@ -61,6 +71,14 @@ impl Devices {
             sends.push(rollout, shard, &Entry::Record { shard, name, record });
         };
         match entry {
+            Entry::Declare { shard, declaration: Declaration::Totals(carried) } => {
+                // With the rows of that shard it goes into snapshots.
+                let _ = self.shard(rollout, *shard);
+                self.carried.insert(rollout, *carried);
+            }
+            Entry::Declare { .. } => {
+                return Err("a user is declared in the second stage".into());
+            }
             Entry::Record { shard, name, record } => {
                 let named = record.user();
                 let limit = self.limit;
@@ -99,7 +117,9 @@ impl Devices {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         for (key, rows) in &self.shards {
-            writer.shard(*key, rows, std::iter::empty());
+            let is_home = key.1 == self.layout.shard(&key.0.id);
+            let carried = self.carried.get(&key.0).filter(|_| is_home);
+            writer.shard(*key, rows, std::iter::empty(), &carried);
         }
         writer.finish()
     }
@@ -110,6 +130,9 @@ impl Devices {
             let rows = self.shard(rollout, shard);
             reader.pieces(|reader, bytes| rows.restore_piece(reader, bytes))?;
             reader.names(|_, _| ())?;
+            if let Some(carried) = reader.declared()? {
+                self.carried.insert(rollout, carried);
+            }
         }
         Ok(())
     }
@@ -147,6 +170,7 @@ impl Devices {
             let counted = all.entry(*rollout).or_insert(Counted {
                 of: (*rollout).into(),
                 summary: Summary::ZERO,
+                carried: self.carried.get(rollout).copied(),
                 listed: 0,
                 run_from: None,
             });

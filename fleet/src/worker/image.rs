@@ -3,11 +3,13 @@
 //! ```text
 //!  image = format (1) shard…
 //!  shard = kind of the roll-out (0, 1), its id (16), number (2), piece… up to the last one,
-//!          number of names (4), {id (16), length (1), name}…
+//!          number of names (4), {id (16), length (1), name}…, length (4), JSON of what was declared
 //! ```
 
 use runtally::snapshot::{Snapshot, SnapshotError, SnapshotReader, Source};
 use runtally::store::{Kind, RolloutId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::Failure;
@@ -28,6 +30,7 @@ impl Writer {
         (rollout, shard): (RolloutId, u16),
         rows: &impl Source,
         names: impl ExactSizeIterator<Item = (&'a Uuid, &'a str)>,
+        declared: &impl Serialize,
     ) {
         self.0.push(u8::from(rollout.kind == Kind::Script));
         self.0.extend(rollout.id.as_bytes());
@@ -44,6 +47,10 @@ impl Writer {
             self.0.push(name.len() as u8);
             self.0.extend(name.as_bytes());
         }
+        // Of numbers and texts: none of that fails.
+        let json = serde_json::to_vec(declared).unwrap_or_default();
+        self.0.extend((json.len() as u32).to_le_bytes());
+        self.0.extend(json);
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {
@@ -97,6 +104,12 @@ impl<'a> Reader<'a> {
             each(id, std::str::from_utf8(self.slice(len.into())?)?);
         }
         Ok(())
+    }
+
+    /// What was declared.
+    pub(crate) fn declared<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
+        let len = u32::from_le_bytes(self.array()?) as usize;
+        Ok(serde_json::from_slice(self.slice(len)?)?)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Failure> {

@@ -12,6 +12,7 @@ use super::page::{Smallest, page};
 use super::rows::{ROWS, audit, full, seed};
 use crate::Failure;
 use crate::ask::{Body, Counted, DeviceRow, Place, Question, UserRow};
+use crate::declaration::{Declaration, Names};
 use crate::layout::{Layout, Unit};
 use crate::wire::Entry;
 
@@ -27,13 +28,15 @@ pub(crate) struct Users {
     shards: BTreeMap<(RolloutId, u16), Shard>,
     /// The name of every user, by the id of the user's state.
     names: HashMap<Uuid, Box<str>>,
+    /// E-mail address and full name of users who were declared.
+    declared: HashMap<Uuid, Names>,
 }
 
 impl Users {
     pub(crate) fn new(unit: Unit, layout: Layout, limit: usize) -> Self {
         let first_shard = layout.first_shard(unit.partition);
-        let (shards, names) = (BTreeMap::new(), HashMap::new());
-        Self { layout, first_shard, limit, seed: seed(), shards, names }
+        let (shards, names, declared) = (BTreeMap::new(), HashMap::new(), HashMap::new());
+        Self { layout, first_shard, limit, seed: seed(), shards, names, declared }
     }
 
     fn shard(&mut self, rollout: RolloutId, shard: u16) -> &mut Shard {
@@ -78,7 +81,38 @@ impl Users {
                     let _ = shard.begin_anew(*at);
                 }
             }
+            Entry::Declare { shard, declaration } => {
+                self.declare(rollout, *shard, declaration)?;
+            }
             Entry::Retire { .. } => return Err("a device is retired in the first stage".into()),
+        }
+        Ok(())
+    }
+
+    fn declare(
+        &mut self,
+        rollout: RolloutId,
+        shard: u16,
+        declaration: &Declaration,
+    ) -> Result<(), Failure> {
+        match declaration {
+            Declaration::User { user, upn, devices, last_update, names } => {
+                match self.shard(rollout, shard).declare(user, devices, *last_update) {
+                    Ok(_) => {
+                        self.names.insert(*user, upn.as_str().into());
+                        self.declared.insert(*user, names.clone());
+                    }
+                    // What came before it on the log has made it impossible.
+                    Err(error) => tracing::warn!(%user, %error, "a declaration is passed over"),
+                }
+            }
+            Declaration::NoUser { user } => {
+                let _ = self.shard(rollout, shard).undeclare(user);
+                self.declared.remove(user);
+            }
+            Declaration::Totals(_) => {
+                return Err("totals are declared in the first stage".into());
+            }
         }
         Ok(())
     }
@@ -97,7 +131,9 @@ impl Users {
         for (key, rows) in &self.shards {
             // The names of users who have left end here.
             let names = rows.users().map(|it| (it.user, self.name(it.user)));
-            writer.shard(*key, rows, names);
+            let declared = rows.users().filter(|it| it.declared).map(|it| it.user);
+            let declared = declared.filter_map(|user| Some((user, self.declared.get(user)?)));
+            writer.shard(*key, rows, names, &declared.collect::<Vec<_>>());
         }
         writer.finish()
     }
@@ -111,6 +147,7 @@ impl Users {
             reader.pieces(|reader, bytes| rows.restore_piece(reader, bytes, is_own))?;
             let names = &mut self.names;
             reader.names(|id, name| drop(names.insert(id, name.into())))?;
+            self.declared.extend(reader.declared::<Vec<_>>()?);
         }
         Ok(())
     }
@@ -164,6 +201,7 @@ impl Users {
             let counted = all.entry(*rollout).or_insert(Counted {
                 of: (*rollout).into(),
                 summary: Summary::ZERO,
+                carried: None,
                 listed: 0,
                 run_from: None,
             });
@@ -209,6 +247,8 @@ impl Users {
             last_update: user.last_update,
             listed: rows.user_devices(user.user).count(),
             shard,
+            carried: user.declared.then_some(user.carried),
+            names: self.declared.get(user.user).cloned().unwrap_or_default(),
         }
     }
 }
