@@ -19,8 +19,8 @@ type Key = [u8; 16];
 type First = DeviceShard<Key, Key, 65_534, Heap>;
 type Second = UserShard<Key, Key, 65_534, 65_534, Heap>;
 
-/// Moves from one user to another, per device.
-const MOVES: f64 = 0.2;
+/// Devices for each move from one user to another.
+const DEVICES_PER_MOVE: usize = 5;
 
 fn main() -> ExitCode {
     let devices = match env::args().nth(1).map(|argument| argument.parse()) {
@@ -62,7 +62,7 @@ fn run(devices: usize) -> Result<(), Box<dyn Error>> {
     for (device, user) in user_of.iter().enumerate() {
         report(&mut fleet, &mut random, device, *user)?;
     }
-    for _ in 0..(devices as f64 * MOVES) as usize {
+    for _ in 0..devices / DEVICES_PER_MOVE {
         let device = random.usize(..devices);
         user_of[device] = random.usize(..users);
         report(&mut fleet, &mut random, device, user_of[device])?;
@@ -71,7 +71,8 @@ fn run(devices: usize) -> Result<(), Box<dyn Error>> {
     let summary = fleet.summary()?;
     let sum = |of: &dyn Fn(&Second) -> usize| fleet.second.iter().map(of).sum::<usize>();
     println!(
-        "{devices} devices, {users} users, {MOVES} moves a device, {SHARDS} + {SHARDS} shards"
+        "{devices} devices, {users} users, {} moves, {SHARDS} + {SHARDS} shards",
+        devices / DEVICES_PER_MOVE
     );
     println!("{} device rows in stage 1", fleet.first.iter().map(First::row_count).sum::<usize>());
     println!(
@@ -83,13 +84,11 @@ fn run(devices: usize) -> Result<(), Box<dyn Error>> {
     println!("{} devices and {} users counted", summary.devices.total(), summary.users.total());
     let first: usize = fleet.first.iter().map(First::memory).sum();
     let second: usize = fleet.second.iter().map(Second::memory).sum();
-    let per_device = |bytes: usize| bytes as f64 / devices.max(1) as f64;
-    println!(
-        "{:.1} + {:.1} = {:.1} bytes a device",
-        per_device(first),
-        per_device(second),
-        per_device(first + second)
-    );
+    let [first, second, both] = [first, second, first + second].map(|bytes| {
+        let tenths = bytes * 10 / devices.max(1);
+        format!("{}.{}", tenths / 10, tenths % 10)
+    });
+    println!("{first} + {second} = {both} bytes a device");
     Ok(())
 }
 

@@ -71,6 +71,18 @@
 //! in a table of their own, like that of stage 1: they need the user's key, because events of one
 //! instant may be ordered by nothing else, but no user row and no chain. They are never forgotten.
 //!
+//! # Changes that depend on the order
+//!
+//! [`Record::Removed`] is a record like any other. Retiring a device is one as well, made of what is
+//! recorded [when it is taken](DeviceShard::retire). The roll-out [begins
+//! anew](DeviceShard::begin_anew) in every shard of both stages, in any order. A user is
+//! [declared](UserShard::declare) at a position of the log of the user's shard. Totals that are declared
+//! for the whole roll-out belong to whoever merges: what is carried is what was written minus what was
+//! merged at that moment.
+//!
+//! A second stage that lost what it heard is repaired by joining every record of the first, and by
+//! asking the first, for each of its own records, whether there is a [greater](Record::order) one.
+//!
 //! # Why not `Tally`
 //!
 //! A tally carries counts for retired devices, forgets tombstones to make room, and has 24 bytes of
@@ -78,7 +90,6 @@
 //! is ever forgotten, and what is declared lies apart from the rows of the many users of whom nothing
 //! is. The order of events, run-from, run states and the tables are the same.
 
-mod audit;
 mod device;
 mod partition;
 mod record;

@@ -25,8 +25,8 @@ use crate::{DateTime, Entry, Event, EventOrder, RunState};
 pub enum Record<D, U> {
     /// The device reported.
     Report(Event<D, U>),
-    /// The device was retired when this was its greatest event: it goes on counting, and is not
-    /// listed any more.
+    /// The device was retired when this was its greatest event: it goes on counting as any other
+    /// does, and is not listed any more.
     Retired(Event<D, U>),
     /// The device was removed: it does not count, and reports up to this instant are stale.
     Removed {

@@ -151,13 +151,13 @@ fn rows_on_the_heap_grow_a_sixteenth_at_a_time_up_to_the_limit() {
     const LIMIT: usize = 1_000;
     let mut table: Table<u16, (), LIMIT, Heap> = Table::growing();
     assert_eq!(table.heap_bytes(), 0);
-    let row = table.heap_bytes_of_rows(1);
+    let row = size_of::<super::Row<u16, ()>>() + size_of::<[Option<RowId>; 2]>();
     for key in 0..LIMIT as u16 {
         assert!(!table.is_full());
         assert_eq!(table.insert(&key, ()), RowId::from_number(key));
         let rows = usize::from(key) + 1;
         let most = (rows + rows / 16 + 4).min(LIMIT);
-        assert!(table.heap_bytes() <= table.heap_bytes_of_rows(most), "{rows} rows");
+        assert!(table.heap_bytes() <= most * row, "{rows} rows");
     }
     assert!(table.is_full() && table.is_sound());
     assert_eq!(table.insert(&u16::MAX, ()), None);
@@ -170,13 +170,6 @@ fn rows_on_the_heap_grow_a_sixteenth_at_a_time_up_to_the_limit() {
     assert_eq!(table.heap_bytes(), 700 * row);
     assert!(table.make_room(2 * LIMIT));
     assert_eq!(table.heap_bytes(), LIMIT * row);
-}
-
-#[cfg(feature = "alloc")]
-impl<K, V, const N: usize> Table<K, V, N, Heap> {
-    fn heap_bytes_of_rows(&self, rows: usize) -> usize {
-        rows * (size_of::<super::Row<K, V>>() + size_of::<[Option<RowId>; 2]>())
-    }
 }
 
 #[test]

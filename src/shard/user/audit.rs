@@ -3,7 +3,7 @@
 use core::hash::Hash;
 
 use super::UserShard;
-use super::device::compare;
+use crate::shard::device::compare;
 use crate::table::{RowId, Storage};
 use crate::{Counted, Counter, Counts, RunState, Violation};
 

@@ -1,21 +1,21 @@
 //! Stage 2: what the shard heard of devices, and the counts of its own users.
 
+mod audit;
+mod declare;
+mod keep;
+mod read;
+
 use core::fmt;
 use core::hash::Hash;
 
-use super::record::{Kept, Record, RecordOrder, order_of, view};
+use super::record::{Kept, Record, RecordOrder, order_of};
 use super::{Full, Rows};
-use crate::exact::{Exact, List};
-use crate::snapshot::source::Entries;
-use crate::snapshot::{SnapshotError, SnapshotReader};
+use crate::exact::List;
 #[cfg(feature = "alloc")]
 use crate::table::Heap;
 use crate::table::{Inline, RowId, Storage, Table};
-use crate::tally::{RunFrom, Stamp, StateChange, carried, later, not_before};
-use crate::{
-    Counted, Counts, DateTime, Effect, Entry, Event, Key, Overflow, Refusal, RunState, Summary,
-    Totals, UserRow,
-};
+use crate::tally::{RunFrom, Stamp, StateChange};
+use crate::{Counts, DateTime, Effect, RunState, Summary};
 
 /// A shard of the second stage: joins the records it hears and counts its own users.
 ///
@@ -358,102 +358,6 @@ where
         row.and_then(|row| self.declared.get(row)).map_or(Declared::NOTHING, |(_, it)| *it)
     }
 
-    /// Sets the *reported* device counts of a user and, where it is given, the last update, as
-    /// [`Change::DeclareUser`](crate::Change::DeclareUser) does. The row stays until
-    /// [`undeclare`](Self::undeclare), even without devices.
-    ///
-    /// Unlike records this depends on the order: it is applied at a position of the log.
-    ///
-    /// # Errors
-    ///
-    /// The shard is then as it was.
-    ///
-    /// - [`Refusal::UsersFull`]: there is no row for the user.
-    /// - [`Refusal::BelowLive`]: a count is below the number of the user's rows.
-    /// - [`Refusal::BeforeRow`]: the last update is earlier than a row's.
-    /// - [`Refusal::UserOverflow`]: a count is above [`Counts::MAX`] - `DEVICES`, so a record might
-    ///   have to be refused later.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// use runtally::{Counts, RunState};
-    ///
-    /// let mut shard: UserShard<u16, &str, 8, 8> = UserShard::new();
-    /// let five = Counts::ZERO.with(RunState::Fail, 5)?;
-    /// assert!(shard.declare(&"ada", &five, None)?.is_applied());
-    /// assert_eq!(shard.user(&"ada").map(|ada| ada.reported()), Some(five));
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
-    /// ```
-    pub fn declare(
-        &mut self,
-        user: &U,
-        devices: &Counts,
-        last_update: Option<DateTime>,
-    ) -> Result<Effect, Refusal> {
-        let row = self.users.find(user);
-        let record = row.and_then(|row| self.users.get(row)).map(|(_, user)| *user);
-        let record = record.unwrap_or(User::NEW);
-        let most = Counts::from_rows([DEVICES as u16; 6]);
-        let past = |error: crate::OutOfRange| {
-            let Overflow(counter) = error.of(Counted::Devices);
-            Refusal::UserOverflow(Overflow(counter))
-        };
-        let _ = devices.checked_add(&most).map_err(past)?;
-        let carried = carried(Counted::Devices, devices, &record.live())?;
-        if last_update.is_some() {
-            not_before(Counted::Users, last_update, self.latest_of(&record))?;
-        }
-        let declared = Declared { carried, last_update };
-        if self.put_declared(user, row, declared).is_none() {
-            return Err(Refusal::UsersFull { capacity: self.users.len() });
-        }
-        Ok(Effect::Applied { before: None })
-    }
-
-    /// Takes the declaration of a user back. The row stays while it has devices.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// use runtally::{Counts, Effect};
-    ///
-    /// let mut shard: UserShard<u16, &str, 8, 8> = UserShard::new();
-    /// assert_eq!(shard.undeclare(&"ada"), Effect::Unknown);
-    /// assert!(shard.declare(&"ada", &Counts::ZERO, None)?.is_applied());
-    /// assert!(shard.undeclare(&"ada").is_applied());
-    /// assert_eq!(shard.user_count(), 0);
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
-    /// ```
-    pub fn undeclare(&mut self, user: &U) -> Effect {
-        let (Some(row), Some(declared)) = (self.users.find(user), self.declared.find(user)) else {
-            return Effect::Unknown;
-        };
-        let before = self.state_of(row);
-        self.declared.remove(declared);
-        self.summary.users.shift((before, self.state_of(row)));
-        self.drop_unkept(row);
-        Effect::Applied { before: None }
-    }
-
-    /// `None` if there is no row for the user; nothing has changed then.
-    fn put_declared(&mut self, user: &U, row: Option<RowId>, declared: Declared) -> Option<()> {
-        let known = row.and_then(|_| self.declared.find(user));
-        let before = row.and_then(|row| self.state_of(row));
-        if let Some(known) = known {
-            self.declared.respell(known, user);
-            *self.declared.value_mut(known)? = declared;
-        } else {
-            if row.is_none() && (self.users.is_full() || !self.users.make_room(1)) {
-                return None;
-            }
-            // As many rows as users, and each of these has one of those at most.
-            self.declared.insert(user, declared)?;
-        }
-        let row = row.or_else(|| self.users.insert(user, User::NEW))?;
-        self.users.respell(row, user);
-        self.summary.users.shift((before, self.state_of(row)));
-        Some(())
-    }
-
     /// The roll-out begins anew, as [`DeviceShard::begin_anew`](super::DeviceShard::begin_anew) says.
     ///
     /// Recounts every row.
@@ -484,297 +388,6 @@ where
         effect
     }
 
-    /// The instant from which the roll-out counts, in UTC; `None` if it never began anew.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().run_from(), None);
-    /// ```
-    #[must_use]
-    pub fn run_from(&self) -> Option<DateTime> {
-        self.run_from.at()
-    }
-
-    /// The devices of own users that are neither removed nor retired.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().device_count(), 0);
-    /// ```
-    #[must_use]
-    pub const fn device_count(&self) -> usize {
-        self.devices.len().wrapping_sub(self.retired) as usize
-    }
-
-    /// The devices of own users that are retired: they count, and are not listed.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().retired_count(), 0);
-    /// ```
-    #[must_use]
-    pub const fn retired_count(&self) -> usize {
-        self.retired as usize
-    }
-
-    /// The devices that were heard of and count for nobody here.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().ghost_count(), 0);
-    /// ```
-    #[must_use]
-    pub const fn ghost_count(&self) -> usize {
-        self.ghosts.len() as usize
-    }
-
-    /// The rows of devices that are taken: those of own users, retired or not, and ghosts.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().row_count(), 0);
-    /// ```
-    #[must_use]
-    pub const fn row_count(&self) -> usize {
-        (self.devices.len() as usize).wrapping_add(self.ghosts.len() as usize)
-    }
-
-    /// The users that have a row: those with devices and those that were declared.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().user_count(), 0);
-    /// ```
-    #[must_use]
-    pub const fn user_count(&self) -> usize {
-        self.users.len() as usize
-    }
-
-    /// The record of a device, also of a ghost.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().record(&7), None);
-    /// ```
-    #[must_use]
-    pub fn record(&self, device: &D) -> Option<Record<&D, &U>> {
-        if let Some(row) = self.devices.find(device) {
-            let (device, owned) = self.devices.get(row)?;
-            return Some(self.owned_view(device, owned));
-        }
-        let (device, ghost) = self.ghosts.get(self.ghosts.find(device)?)?;
-        Some(ghost.view(device))
-    }
-
-    /// The record of every device that counts for an own user, in the order of the rows.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().records().len(), 0);
-    /// ```
-    pub fn records(&self) -> impl ExactSizeIterator<Item = Record<&D, &U>> + Clone {
-        let rows = self.devices.iter().map(|(_, device, owned)| self.owned_view(device, owned));
-        Exact { rows, left: self.devices.len().into() }
-    }
-
-    /// The record of every ghost, in the order of the rows.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().ghosts().len(), 0);
-    /// ```
-    pub fn ghosts(&self) -> impl ExactSizeIterator<Item = Record<&D, &U>> + Clone {
-        let rows = self.ghosts.iter().map(|(_, device, ghost)| ghost.view(device));
-        Exact { rows, left: self.ghost_count() }
-    }
-
-    /// What is kept of a user; `None` if there is no row. The user's devices are looked through for
-    /// the last update.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert!(UserShard::<u16, u16, 8, 8>::new().user(&1).is_none());
-    /// ```
-    #[must_use]
-    pub fn user(&self, user: &U) -> Option<UserRow<'_, U>> {
-        let (key, user) = self.users.get(self.users.find(user)?)?;
-        Some(self.user_view(key, user))
-    }
-
-    /// The run state of a user, in constant time: the most severe among that user's devices.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().user_state(&1), None);
-    /// ```
-    #[must_use]
-    pub fn user_state(&self, user: &U) -> Option<RunState> {
-        self.state_of(self.users.find(user)?)
-    }
-
-    /// What is kept of every user, in the order of the rows.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().users().len(), 0);
-    /// ```
-    pub fn users(&self) -> impl ExactSizeIterator<Item = UserRow<'_, U>> + Clone {
-        let rows = self.users.iter().map(|(_, key, user)| self.user_view(key, user));
-        Exact { rows, left: self.user_count() }
-    }
-
-    /// The greatest event of each device of a user that is not retired, in no order.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().user_devices(&1).count(), 0);
-    /// ```
-    pub fn user_devices(&self, user: &U) -> impl Iterator<Item = Event<&D, &U>> + Clone {
-        let first = self.users.find(user).and_then(|row| self.users.get(row));
-        self.chain(first.map_or(RowId::NOWHERE, |(_, user)| user.first)).filter_map(
-            |(device, owned)| match self.owned_view(device, owned) {
-                Record::Report(event) => Some(event),
-                Record::Retired(_) | Record::Removed { .. } => None,
-            },
-        )
-    }
-
-    /// The state a recorded event counts in: its own, or pending if the event is from before
-    /// [`run_from`](Self::run_from).
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// use runtally::{Event, RunState};
-    ///
-    /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-    /// assert_eq!(UserShard::<u16, u16, 8, 8>::new().counted(&event), RunState::Fail);
-    /// # Ok::<(), runtally::DateTimeError>(())
-    /// ```
-    #[must_use]
-    pub fn counted<A, B>(&self, recorded: &Event<A, B>) -> RunState {
-        Stamp::new(recorded.at, recorded.state).counted(self.run_from)
-    }
-
-    /// Everything the shard holds: an entry for each row of a device, ghosts among them, and of each
-    /// user who is declared, and the totals.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// use runtally::{Entry, Totals};
-    /// let shard: UserShard<u16, u16, 8, 8> = UserShard::new();
-    /// assert!(shard.entries().eq([Entry::Totals(Totals::default())]));
-    /// ```
-    pub fn entries(&self) -> impl Iterator<Item = Entry<&D, &U>> + Clone {
-        let devices = self.records().map(|record| record.into_entry(self.run_from));
-        let ghosts = self.ghosts().map(|record| record.into_entry(self.run_from));
-        let users = self.declared.iter().map(|(_, user, &Declared { carried, last_update })| {
-            Entry::User { user, kept: crate::Kept { carried, last_update, declared: true } }
-        });
-        let totals = Totals { run_from: self.run_from(), ..Totals::default() };
-        devices.chain(ghosts).chain(users).chain([Entry::Totals(totals)])
-    }
-
-    /// Takes one entry in: records are [joined](Self::join), in any order and any number of times;
-    /// what is declared of a user is replaced.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`join`](Self::join).
-    ///
-    /// ```
-    /// use runtally::Entry;
-    /// use runtally::shard::UserShard;
-    ///
-    /// let mut shard: UserShard<u16, u16, 8, 8> = UserShard::new();
-    /// shard.restore(&Entry::Removed { device: 7, at: "2026-11-21T12:00Z".parse()? }, |_| true)?;
-    /// assert_eq!(shard.ghost_count(), 1);
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
-    /// ```
-    pub fn restore(
-        &mut self,
-        entry: &Entry<D, U>,
-        is_own: impl Fn(&U) -> bool,
-    ) -> Result<(), Full> {
-        match entry {
-            Entry::User { user, kept: crate::Kept { declared: false, .. } } => {
-                let _ = self.undeclare(user);
-                Ok(())
-            }
-            Entry::User { user, kept: crate::Kept { carried, last_update, .. } } => {
-                let declared = Declared { carried: *carried, last_update: *last_update };
-                let full = Full { of: Rows::Users, capacity: self.users.len() };
-                self.put_declared(user, self.users.find(user), declared).ok_or(full)
-            }
-            Entry::Totals(Totals { run_from, .. }) => {
-                if let Some(at) = run_from {
-                    let _ = self.begin_anew(*at);
-                }
-                Ok(())
-            }
-            _ => match Record::of(entry.clone()) {
-                Some(record) => self.join(&record, is_own).map(drop),
-                None => Ok(()),
-            },
-        }
-    }
-
-    /// Takes in one piece of a [snapshot](crate::snapshot) of another user shard, which begins `bytes`;
-    /// gives the length of the piece.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`SnapshotReader::read`]. A shard that has no room is
-    /// [`Refused`](SnapshotError::Refused).
-    ///
-    /// ```
-    /// use runtally::shard::{Record, UserShard};
-    /// use runtally::snapshot::{Snapshot, SnapshotReader};
-    /// use runtally::{Event, RunState};
-    ///
-    /// let is_own = |user: &u16| *user < 10;
-    /// let mut shard: UserShard<u16, u16, 8, 8> = UserShard::new();
-    /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-    /// assert!(shard.join(&Record::Report(event), is_own)?.is_applied());
-    ///
-    /// let mut restored: UserShard<u16, u16, 8, 8> = UserShard::new();
-    /// let (mut snapshot, mut reader) = (Snapshot::new(&shard), SnapshotReader::restore());
-    /// let mut buffer = [0; 256];
-    /// while let Some(piece) = snapshot.next(&mut buffer)? {
-    ///     restored.restore_piece(&mut reader, piece, is_own)?;
-    /// }
-    /// assert!(reader.is_complete());
-    /// assert_eq!(restored, shard);
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
-    /// ```
-    pub fn restore_piece(
-        &mut self,
-        reader: &mut SnapshotReader,
-        bytes: &[u8],
-        is_own: impl Fn(&U) -> bool,
-    ) -> Result<usize, SnapshotError>
-    where
-        D: Key,
-        U: Key,
-    {
-        reader.take::<Self>(bytes, |entry| Ok(self.restore(entry, &is_own)?))
-    }
-
-    /// The bytes it takes: of the value itself, and of its rows on the heap.
-    ///
-    /// ```
-    /// use runtally::shard::UserShard;
-    /// let shard: UserShard<u16, u16, 8, 8> = UserShard::new();
-    /// assert_eq!(shard.memory(), size_of_val(&shard));
-    /// ```
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        size_of::<Self>()
-            .saturating_add(self.devices.heap_bytes())
-            .saturating_add(self.ghosts.heap_bytes())
-            .saturating_add(self.users.heap_bytes())
-            .saturating_add(self.declared.heap_bytes())
-    }
-
     /// Puts the tables' hash under another seed, as [`Tally::reseed`](crate::Tally::reseed) does.
     ///
     /// ```
@@ -794,46 +407,11 @@ where
         Some(order_of(owned.stamp, self.users.get(owned.user).map(|(user, _)| user)))
     }
 
-    fn owned_view<'a>(&'a self, device: &'a D, owned: &Owned) -> Record<&'a D, &'a U> {
-        view(device, owned.stamp, self.users.get(owned.user).map(|(user, _)| user))
-    }
-
-    fn user_view<'a>(&'a self, key: &'a U, user: &User) -> UserRow<'a, U> {
-        let declared = self.declared_of(key);
-        UserRow {
-            user: key,
-            live: user.live(),
-            carried: declared.carried,
-            last_update: later(declared.last_update, self.latest_of(user)),
-            declared: self.is_declared(key),
-        }
-    }
-
-    /// The latest date-time of a user's devices.
-    fn latest_of(&self, user: &User) -> Option<DateTime> {
-        self.chain(user.first).map(|(_, owned)| owned.stamp.at()).max()
-    }
-
     /// The chain of a user's devices, from `first` on: no longer than the table is.
     pub(super) fn chain(&self, first: RowId) -> impl Iterator<Item = (&D, &Owned)> + Clone {
         let row = |row| self.devices.get(row);
         core::iter::successors(row(first), move |(_, owned)| row(owned.sibling))
             .take(self.devices.len().into())
-    }
-}
-
-impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> Entries
-    for UserShard<D, U, DEVICES, USERS, S>
-where
-    D: Key + Clone + Eq + Hash,
-    U: Key + Clone + Ord + Hash,
-{
-    type Device = D;
-    type User = U;
-    const MAGIC: [u8; 3] = *b"RTU";
-
-    fn all(&self) -> impl Iterator<Item = Entry<&D, &U>> {
-        self.entries()
     }
 }
 

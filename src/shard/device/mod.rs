@@ -1,21 +1,20 @@
 //! Stage 1: device to greatest record.
 
+mod audit;
+mod keep;
+mod read;
+
 use core::fmt;
 use core::hash::Hash;
 
 use super::record::{Kept, Record};
 use super::{Full, Rows};
-use crate::exact::Exact;
-use crate::snapshot::source::Entries;
-use crate::snapshot::{SnapshotError, SnapshotReader};
+use crate::exact::List;
 #[cfg(feature = "alloc")]
 use crate::table::Heap;
 use crate::table::{Inline, Storage, Table};
 use crate::tally::RunFrom;
-use crate::{
-    Counted, Counter, Counts, DateTime, Effect, Entry, Event, Key, RunState, Summary, Totals,
-    Violation,
-};
+use crate::{DateTime, Effect, Summary};
 
 /// A shard of the first stage: the greatest record of every device that belongs here, with its user
 /// in the row. It gives the device counters and the last run, and says what is to be sent to the
@@ -99,6 +98,8 @@ where
     }
 }
 
+pub(super) use audit::compare;
+
 impl<D, U, const DEVICES: usize, S: Storage> DeviceShard<D, U, DEVICES, S>
 where
     D: Clone + Eq + Hash,
@@ -116,39 +117,6 @@ where
     #[must_use]
     pub const fn summary(&self) -> &Summary {
         &self.summary
-    }
-
-    /// The rows that are taken: devices, retired ones and removed ones.
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().row_count(), 0);
-    /// ```
-    #[must_use]
-    pub const fn row_count(&self) -> usize {
-        self.rows.len() as usize
-    }
-
-    /// The devices that are neither removed nor retired.
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().device_count(), 0);
-    /// ```
-    #[must_use]
-    pub const fn device_count(&self) -> usize {
-        self.rows.len().wrapping_sub(self.retired).wrapping_sub(self.removed) as usize
-    }
-
-    /// The devices that are retired: they count, and are not listed.
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().retired_count(), 0);
-    /// ```
-    #[must_use]
-    pub const fn retired_count(&self) -> usize {
-        self.retired as usize
     }
 
     /// Takes a record in and calls `send` for each user whose shard of the second stage has to hear
@@ -282,220 +250,6 @@ where
         effect
     }
 
-    /// The instant from which the roll-out counts, in UTC; `None` if it never began anew.
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().run_from(), None);
-    /// ```
-    #[must_use]
-    pub fn run_from(&self) -> Option<DateTime> {
-        self.run_from.at()
-    }
-
-    /// The record of a device, also of a removed or retired one.
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().record(&7), None);
-    /// ```
-    #[must_use]
-    pub fn record(&self, device: &D) -> Option<Record<&D, &U>> {
-        let (device, kept) = self.rows.get(self.rows.find(device)?)?;
-        Some(kept.view(device))
-    }
-
-    /// The greatest event of a device that is neither removed nor retired.
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().device(&7), None);
-    /// ```
-    #[must_use]
-    pub fn device(&self, device: &D) -> Option<Event<&D, &U>> {
-        match self.record(device)? {
-            Record::Report(event) => Some(event),
-            Record::Retired(_) | Record::Removed { .. } => None,
-        }
-    }
-
-    /// The record of every row, in the order of the rows.
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().records().len(), 0);
-    /// ```
-    pub fn records(&self) -> impl ExactSizeIterator<Item = Record<&D, &U>> + Clone {
-        let rows = self.rows.iter().map(|(_, device, kept)| kept.view(device));
-        Exact { rows, left: self.row_count() }
-    }
-
-    /// The greatest event of every device that is neither removed nor retired.
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().devices().len(), 0);
-    /// ```
-    pub fn devices(&self) -> impl ExactSizeIterator<Item = Event<&D, &U>> + Clone {
-        let rows = self.records().filter_map(|record| match record {
-            Record::Report(event) => Some(event),
-            Record::Retired(_) | Record::Removed { .. } => None,
-        });
-        Exact { rows, left: self.device_count() }
-    }
-
-    /// The state a recorded event counts in: its own, or pending if the event is from before
-    /// [`run_from`](Self::run_from).
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// use runtally::{Event, RunState};
-    ///
-    /// let event = Event { device: 7, user: None, state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
-    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().counted(&event), RunState::Fail);
-    /// # Ok::<(), runtally::DateTimeError>(())
-    /// ```
-    #[must_use]
-    pub fn counted<A, B>(&self, recorded: &Event<A, B>) -> RunState {
-        crate::tally::Stamp::new(recorded.at, recorded.state).counted(self.run_from)
-    }
-
-    /// Everything the shard holds: an entry for each row, and the totals.
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// use runtally::{Entry, Totals};
-    /// let shard: DeviceShard<u16, u16, 8> = DeviceShard::new();
-    /// assert!(shard.entries().eq([Entry::Totals(Totals::default())]));
-    /// ```
-    pub fn entries(&self) -> impl Iterator<Item = Entry<&D, &U>> + Clone {
-        let totals = Totals {
-            last_run: self.summary.last_run,
-            run_from: self.run_from(),
-            ..Totals::default()
-        };
-        let rows = self.records().map(|record| record.into_entry(self.run_from));
-        rows.chain([Entry::Totals(totals)])
-    }
-
-    /// Takes one entry in, in any order and any number of times. What is not of a device shard, a
-    /// user or carried counts, is passed over.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`take`](Self::take).
-    ///
-    /// ```
-    /// use runtally::Entry;
-    /// use runtally::shard::DeviceShard;
-    ///
-    /// let mut shard: DeviceShard<u16, u16, 8> = DeviceShard::new();
-    /// shard.restore(&Entry::Removed { device: 7, at: "2026-11-21T12:00Z".parse()? })?;
-    /// assert_eq!((shard.row_count(), shard.device_count()), (1, 0));
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
-    /// ```
-    pub fn restore(&mut self, entry: &Entry<D, U>) -> Result<(), Full> {
-        if let Entry::Totals(Totals { last_run, run_from, .. }) = entry {
-            if let Some(at) = last_run {
-                self.summary.ran(*at);
-            }
-            if let Some(at) = run_from {
-                let _ = self.begin_anew(*at);
-            }
-            return Ok(());
-        }
-        match Record::of(entry.clone()) {
-            Some(record) => self.take(&record, |_, _| ()).map(drop),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes in one piece of a [snapshot](crate::snapshot) of another device shard, which begins
-    /// `bytes`; gives the length of the piece. The shard holds afterwards what both held.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`SnapshotReader::read`]. A shard that has no room is
-    /// [`Refused`](SnapshotError::Refused).
-    ///
-    /// ```
-    /// use runtally::shard::{DeviceShard, Record};
-    /// use runtally::snapshot::{Snapshot, SnapshotReader};
-    ///
-    /// let mut shard: DeviceShard<u16, u16, 8> = DeviceShard::new();
-    /// let removed = Record::Removed { device: 7, at: "2026-11-21T12:00Z".parse()? };
-    /// assert!(shard.take(&removed, |_, _| ())?.is_applied());
-    ///
-    /// let mut restored: DeviceShard<u16, u16, 16> = DeviceShard::new();
-    /// let (mut snapshot, mut reader) = (Snapshot::new(&shard), SnapshotReader::restore());
-    /// let mut buffer = [0; 256];
-    /// while let Some(piece) = snapshot.next(&mut buffer)? {
-    ///     restored.restore_piece(&mut reader, piece)?;
-    /// }
-    /// assert!(reader.is_complete());
-    /// assert!(restored.records().eq(shard.records()));
-    /// # Ok::<(), Box<dyn core::error::Error>>(())
-    /// ```
-    pub fn restore_piece(
-        &mut self,
-        reader: &mut SnapshotReader,
-        bytes: &[u8],
-    ) -> Result<usize, SnapshotError>
-    where
-        D: Key,
-        U: Key,
-    {
-        reader.take::<Self>(bytes, |entry| Ok(self.restore(entry)?))
-    }
-
-    /// Counts everything once more from the rows and compares.
-    ///
-    /// # Errors
-    ///
-    /// The first invariant that does not hold.
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// assert_eq!(DeviceShard::<u16, u16, 8>::new().audit(), Ok(()));
-    /// ```
-    pub fn audit(&self) -> Result<(), Violation> {
-        let of = Counted::Devices;
-        let [mut retired, mut removed] = [0u16; 2];
-        let mut latest = None;
-        for record in self.records() {
-            match record {
-                Record::Retired(_) => retired = retired.saturating_add(1),
-                Record::Removed { .. } => removed = removed.saturating_add(1),
-                Record::Report(_) => {}
-            }
-            latest = latest.max(record.event().map(|event| event.at));
-        }
-        if !self.rows.is_sound() || (retired, removed) != (self.retired, self.removed) {
-            return Err(Violation::Table { of });
-        }
-        compare(of, &self.summary.devices, &self.recount())?;
-        match latest {
-            Some(latest)
-                if self.summary.last_run.is_none_or(|last| last.ticks() < latest.ticks()) =>
-            {
-                Err(Violation::LastRun { latest })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The bytes it takes: of the value itself, and of its rows on the heap.
-    ///
-    /// ```
-    /// use runtally::shard::DeviceShard;
-    /// let shard: DeviceShard<u16, u16, 8> = DeviceShard::new();
-    /// assert_eq!(shard.memory(), size_of_val(&shard));
-    /// ```
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        size_of::<Self>().saturating_add(self.rows.heap_bytes())
-    }
-
     /// Puts the table's hash under another seed, as [`Tally::reseed`](crate::Tally::reseed) does.
     ///
     /// ```
@@ -522,42 +276,8 @@ where
         }
     }
 
-    fn recount(&self) -> Counts {
-        let mut counts = Counts::ZERO;
-        for (_, _, kept) in self.rows.iter() {
-            counts.shift((None, kept.counted(self.run_from)));
-        }
-        counts
-    }
-
     fn full(&self) -> Full {
         Full { of: Rows::Devices, capacity: self.rows.len() }
-    }
-}
-
-impl<D, U, const DEVICES: usize, S: Storage> Entries for DeviceShard<D, U, DEVICES, S>
-where
-    D: Key + Clone + Eq + Hash,
-    U: Key + Clone + Ord,
-{
-    type Device = D;
-    type User = U;
-    const MAGIC: [u8; 3] = *b"RTD";
-
-    fn all(&self) -> impl Iterator<Item = Entry<&D, &U>> {
-        self.entries()
-    }
-}
-
-/// Kept = counted, for every state.
-pub(super) fn compare(of: Counted, kept: &Counts, counted: &Counts) -> Result<(), Violation> {
-    match RunState::ALL.into_iter().find(|&state| kept[state] != counted[state]) {
-        Some(state) => Err(Violation::Count {
-            counter: Counter { of, state },
-            kept: kept[state],
-            counted: counted[state],
-        }),
-        None => Ok(()),
     }
 }
 
@@ -601,7 +321,7 @@ where
         f.debug_struct("DeviceShard")
             .field("summary", &self.summary)
             .field("run_from", &self.run_from())
-            .field("records", &crate::exact::List(self.records()))
+            .field("records", &List(self.records()))
             // The seed of the hash stays unsaid: whoever knows it can make keys collide.
             .finish_non_exhaustive()
     }
