@@ -35,7 +35,7 @@ pub struct Event<D, U> {
 }
 
 impl<D, U> Event<D, U> {
-    /// The place of this event among all events of its device: by instant, then
+    /// The rank of this event among all events of its device: by instant, then
     /// [finality](RunState::finality), then offset, then user, no user being lowest.
     ///
     /// Finality comes before the offset: that the same instant is written in another zone says
@@ -107,7 +107,7 @@ impl<D, U> Event<D, U> {
     }
 }
 
-/// The place of an event among all events of its device: see [`Event::order`].
+/// The rank of an event among all events of its device: see [`Event::order`].
 ///
 /// ```
 /// use runtally::{Event, RunState};

@@ -1,5 +1,7 @@
 //! Gates: stop a roll-out when too many fail.
 
+use core::fmt;
+
 use crate::{RunState, Summary};
 
 /// When to stop a roll-out: once at least `minimum` devices have executed it and the share of
@@ -38,7 +40,8 @@ pub struct Gate {
     /// The fewest executed devices for a verdict. One at least is always needed.
     pub minimum: u32,
     /// The share of failed among executed devices that reaches the gate, in hundredths of a per
-    /// cent: 500 is 5 %.
+    /// cent: 500 is 5 %, and with 0 the first failure reaches it. Without any failure no gate is
+    /// reached.
     pub per_10_000: u32,
 }
 
@@ -81,15 +84,15 @@ impl Gate {
         // Less than 2^34 devices and 2^32 hundredths: below 2^66.
         let share = u128::from(failed).wrapping_mul(10_000);
         let threshold = u128::from(executed).wrapping_mul(self.per_10_000.into());
-        if share < threshold { Verdict::Below } else { Verdict::Reached }
+        if failed == 0 || share < threshold { Verdict::Below } else { Verdict::Reached }
     }
 }
 
-/// Any failure reaches it: one failed device of one that executed it.
+/// The first failure reaches it, of however many devices that executed it.
 impl Default for Gate {
     fn default() -> Self {
         let failed = RunStates::NONE.with(RunState::Fail).with(RunState::ScriptError);
-        Self { failed, executed: failed.with(RunState::Success), minimum: 1, per_10_000: 1 }
+        Self { failed, executed: failed.with(RunState::Success), minimum: 1, per_10_000: 0 }
     }
 }
 
@@ -102,7 +105,7 @@ impl Default for Gate {
 /// assert!(ended.contains(RunState::Fail));
 /// assert_eq!(ended, [RunState::Fail, RunState::Success].into_iter().collect());
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RunStates(
     /// Bit `n` for the state with Graph's number `n`.
@@ -137,6 +140,12 @@ impl RunStates {
     #[must_use]
     pub const fn contains(self, state: RunState) -> bool {
         self.0 & 1 << state.number() != 0
+    }
+}
+
+impl fmt::Debug for RunStates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(RunState::ALL.iter().filter(|&&state| self.contains(state))).finish()
     }
 }
 

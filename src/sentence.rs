@@ -96,9 +96,9 @@ impl From<i32> for Part<'_> {
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, template: &str, parts: &[Part<'_>]) -> fmt::Result {
     let mut rest = template;
     for part in parts {
-        let place = rest.bytes().position(|byte| byte == b'{').unwrap_or(rest.len());
-        f.write_str(rest.get(..place).unwrap_or_default())?;
-        rest = rest.get(place.saturating_add("{}".len())..).unwrap_or_default();
+        let at = rest.bytes().position(|byte| byte == b'{').unwrap_or(rest.len());
+        f.write_str(rest.get(..at).unwrap_or_default())?;
+        rest = rest.get(at.saturating_add("{}".len())..).unwrap_or_default();
         match *part {
             Part::Text(text) => f.write_str(text)?,
             Part::Char(c) => f.write_char(c)?,

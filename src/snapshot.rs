@@ -30,14 +30,15 @@
 //! # Format
 //!
 //! ```text
-//!  piece  "RTS"  version  device key  user key  length  number  entries  CRC-32
-//!         3      u8       u8          u8        u16     u32     ...      u32
+//!  piece  "RTS"  version  device key  user key  length  number  before  entries  CRC-32
+//!         3      u8       u8          u8        u16     u32     u32     ...      u32
 //! ```
 //!
 //! A piece of a [`DeviceShard`](crate::shard::DeviceShard) begins with "RTD", one of a
 //! [`UserShard`](crate::shard::UserShard) with "RTU". Little-endian. The length is that of the
 //! entries; bit 15 marks the last piece. Key sizes are [`Key::MAX_LEN`]. The checksum (IEEE 802.3)
-//! covers everything before it. Entries are those of [`Tally::entries`] or of the shard's, in that
+//! covers everything before it. *Before* is the checksum of the piece before, and zero in the first: so
+//! pieces of two snapshots do not mix. Entries are those of [`Tally::entries`] or of the shard's, in that
 //! order.
 
 use core::fmt;
@@ -51,7 +52,7 @@ use crate::{Entry, Refusal, Tally};
 /// The layout described above.
 const VERSION: u8 = 1;
 
-const HEAD_LEN: usize = 3 + 1 + 2 + 2 + 4;
+const HEAD_LEN: usize = 3 + 1 + 2 + 2 + 4 + 4;
 const CHECKSUM_LEN: usize = 4;
 
 /// Set in the length of the last piece.
@@ -60,7 +61,7 @@ const LAST: u16 = 1 << 15;
 /// The bytes a buffer needs at least for the pieces of a tally with these keys.
 ///
 /// ```
-/// assert_eq!(runtally::snapshot::min_piece::<u16, u16>(), 83);
+/// assert_eq!(runtally::snapshot::min_piece::<u16, u16>(), 87);
 /// ```
 #[must_use]
 pub const fn min_piece<D: Key, U: Key>() -> usize {
@@ -84,6 +85,8 @@ pub struct Snapshot<'t, T> {
     /// Entries written so far.
     written: usize,
     pieces: u32,
+    /// The checksum of the last piece.
+    before: u32,
     is_complete: bool,
 }
 
@@ -151,7 +154,7 @@ impl<'t, T: Source> Snapshot<'t, T> {
                 "a key is at most 255 bytes long"
             );
         }
-        Self { of, written: 0, pieces: 0, is_complete: false }
+        Self { of, written: 0, pieces: 0, before: 0, is_complete: false }
     }
 
     /// Writes the next piece to the start of `buffer`, as much as fits; `None` after the last one.
@@ -165,7 +168,7 @@ impl<'t, T: Source> Snapshot<'t, T> {
     /// use runtally::snapshot::{Snapshot, SnapshotError};
     /// let tally: Tally<u16, u16, 8, 8> = Tally::new();
     /// let refused = Snapshot::new(&tally).next(&mut [0; 16]).err();
-    /// assert_eq!(refused, Some(SnapshotError::BufferTooSmall { needed: 83 }));
+    /// assert_eq!(refused, Some(SnapshotError::BufferTooSmall { needed: 87 }));
     /// ```
     pub fn next<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, SnapshotError> {
         if self.is_complete {
@@ -195,11 +198,12 @@ impl<'t, T: Source> Snapshot<'t, T> {
         let mut piece = Writer::new(buffer);
         let flag = if is_complete { LAST } else { 0 };
         let end = HEAD_LEN.saturating_add(len);
-        head::<T>(&mut piece, len as u16 | flag, self.pieces).ok_or(too_small)?;
+        head::<T>(&mut piece, len as u16 | flag, self.pieces, self.before).ok_or(too_small)?;
         let crc = codec::crc32(buffer.get(..end).unwrap_or_default());
         let checksum = buffer.get_mut(end..).and_then(<[u8]>::first_chunk_mut);
         *checksum.ok_or(too_small)? = crc.to_le_bytes();
 
+        self.before = crc;
         self.written = written;
         self.pieces = self.pieces.wrapping_add(1);
         self.is_complete = is_complete;
@@ -207,16 +211,18 @@ impl<'t, T: Source> Snapshot<'t, T> {
     }
 }
 
-fn head<T: Source>(piece: &mut Writer<'_>, len: u16, number: u32) -> Option<()> {
+fn head<T: Source>(piece: &mut Writer<'_>, len: u16, number: u32, before: u32) -> Option<()> {
     piece.put(&T::MAGIC)?;
     piece.put(&[VERSION, T::Device::MAX_LEN as u8, T::User::MAX_LEN as u8])?;
     piece.put(&len.to_le_bytes())?;
-    piece.put(&number.to_le_bytes())
+    piece.put(&number.to_le_bytes())?;
+    piece.put(&before.to_le_bytes())
 }
 
-/// Takes pieces in, one after the other.
+/// Takes the pieces of one snapshot in, one after the other.
 ///
-/// After an error, begin again with the first piece: what was taken already is taken once.
+/// After an error, go on with the piece that was expected, or begin again with the first one, also
+/// that of another snapshot: what was taken already is taken once.
 ///
 /// ```
 /// use runtally::snapshot::{Snapshot, SnapshotError, SnapshotReader};
@@ -234,6 +240,8 @@ fn head<T: Source>(piece: &mut Writer<'_>, len: u16, number: u32) -> Option<()> 
 pub struct SnapshotReader {
     absorbs: bool,
     next: u32,
+    /// The checksum of the last piece.
+    before: u32,
     is_complete: bool,
 }
 
@@ -246,7 +254,7 @@ impl SnapshotReader {
     /// ```
     #[must_use]
     pub const fn restore() -> Self {
-        Self { absorbs: false, next: 0, is_complete: false }
+        Self { absorbs: false, next: 0, before: 0, is_complete: false }
     }
 
     /// Takes in the rows and tombstones of another tally, like [`Tally::absorb`]: what is carried
@@ -257,7 +265,7 @@ impl SnapshotReader {
     /// ```
     #[must_use]
     pub const fn absorb() -> Self {
-        Self { absorbs: true, next: 0, is_complete: false }
+        Self { absorbs: true, next: 0, before: 0, is_complete: false }
     }
 
     /// True once the last piece was taken.
@@ -279,7 +287,10 @@ impl SnapshotReader {
     ///   [`Keys`](SnapshotError::Keys): the piece is something else, or of another version or of
     ///   other keys. Nothing is taken.
     /// - [`SnapshotError::Damaged`]: the piece is cut short or damaged. Nothing is taken.
-    /// - [`SnapshotError::Number`]: a piece is missing, or was sent again. Nothing is taken.
+    /// - [`SnapshotError::Number`]: a piece is missing, or was sent again. Nothing is taken. The first
+    ///   piece is always taken: with it all begins again.
+    /// - [`SnapshotError::Mixed`]: the piece is of another snapshot than the one before. Nothing is
+    ///   taken.
     /// - [`SnapshotError::Refused`]: the tally has no room. Entries before the refused one are
     ///   taken.
     ///
@@ -312,23 +323,24 @@ impl SnapshotReader {
         take: impl FnMut(&Entry<T::Device, T::User>) -> Result<(), Refusal>,
     ) -> Result<usize, SnapshotError> {
         let keys = (T::Device::MAX_LEN, T::User::MAX_LEN);
-        let (entries, is_last) = self.entries_of(bytes, T::MAGIC, keys)?;
+        let Piece { number, crc, is_last, entries } = self.piece(bytes, T::MAGIC, keys)?;
         if !codec::is_sound::<T::Device, T::User>(entries) {
             return Err(SnapshotError::Damaged);
         }
         take_in(entries, take)?;
-        self.next = self.next.wrapping_add(1);
+        self.next = number.wrapping_add(1);
+        self.before = crc;
         self.is_complete = is_last;
         Ok((HEAD_LEN + CHECKSUM_LEN).saturating_add(entries.len()))
     }
 
-    /// The entries of the next piece, whose keys are of these lengths, and whether it is the last.
-    fn entries_of(
+    /// The next piece, whose keys are of these lengths, or the first one.
+    fn piece(
         self,
         bytes: &[u8],
         magic: [u8; 3],
         keys: (usize, usize),
-    ) -> Result<(&[u8], bool), SnapshotError> {
+    ) -> Result<Piece<'_>, SnapshotError> {
         let mut rest = bytes;
         let from = &mut rest;
         if take(from) != Some(magic) {
@@ -341,20 +353,34 @@ impl SnapshotReader {
         if (usize::from(device), usize::from(user)) != keys {
             return Err(SnapshotError::Keys { device, user });
         }
-        let head = take(from).map(u16::from_le_bytes).zip(take(from).map(u32::from_le_bytes));
-        let (len, number) = head.ok_or(SnapshotError::Damaged)?;
+        let len = u16::from_le_bytes(take(from).ok_or(SnapshotError::Damaged)?);
+        let number = u32::from_le_bytes(take(from).ok_or(SnapshotError::Damaged)?);
+        let before = u32::from_le_bytes(take(from).ok_or(SnapshotError::Damaged)?);
         let end = HEAD_LEN.saturating_add(usize::from(len & !LAST));
         let checked = bytes.split_at_checked(end);
         let checked = checked.and_then(|(checked, crc)| Some((checked, *crc.first_chunk()?)));
         let (checked, crc) = checked.ok_or(SnapshotError::Damaged)?;
-        if codec::crc32(checked) != u32::from_le_bytes(crc) {
+        let crc = u32::from_le_bytes(crc);
+        if codec::crc32(checked) != crc {
             return Err(SnapshotError::Damaged);
         }
-        if number != self.next {
+        if number != 0 && number != self.next {
             return Err(SnapshotError::Number { expected: self.next, found: number });
         }
-        Ok((checked.get(HEAD_LEN..).unwrap_or_default(), len & LAST != 0))
+        if before != if number == 0 { 0 } else { self.before } {
+            return Err(SnapshotError::Mixed);
+        }
+        let entries = checked.get(HEAD_LEN..).unwrap_or_default();
+        Ok(Piece { number, crc, is_last: len & LAST != 0, entries })
     }
+}
+
+/// A piece whose head and checksum are right.
+struct Piece<'b> {
+    number: u32,
+    crc: u32,
+    is_last: bool,
+    entries: &'b [u8],
 }
 
 // Out of line: an entry takes 200 bytes of stack.
@@ -377,7 +403,7 @@ fn take_in<D: Key, U: Key>(
 /// use runtally::snapshot::SnapshotError;
 /// assert_eq!(
 ///     SnapshotError::Number { expected: 3, found: 5 }.to_string(),
-///     "piece 5 of the snapshot came where 3 was expected; begin again with the first"
+///     "piece 5 of the snapshot came where 3 was expected; send that, or begin again with the first"
 /// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -412,6 +438,8 @@ pub enum SnapshotError {
         /// The number found.
         found: u32,
     },
+    /// The piece is of another snapshot than the one before.
+    Mixed,
     /// The tally refused an entry.
     Refused(Refusal),
 }
@@ -442,9 +470,12 @@ impl fmt::Display for SnapshotError {
             Self::Damaged => f.write_str("the piece of the snapshot is cut short or damaged"),
             Self::Number { expected, found } => sentence!(
                 f,
-                "piece {} of the snapshot came where {} was expected; begin again with the first",
+                "piece {} of the snapshot came where {} was expected; send that, or begin again with the first",
                 found,
                 expected
+            ),
+            Self::Mixed => f.write_str(
+                "the piece is of another snapshot than the one before; begin again with the first",
             ),
             Self::Refused(refusal) => refusal.fmt(f),
         }

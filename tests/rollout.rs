@@ -613,6 +613,17 @@ fn utf_16_is_refused_by_name() {
 }
 
 #[test]
+fn compressed_files_are_refused_by_name() {
+    for magic in [&b"\x1f\x8b\x08"[..], b"\x28\xb5\x2f\xfd"] {
+        let ran = rollout_of([magic, b"\n\n"].concat(), &[]);
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""));
+        let said =
+            "rollout: cannot read -: the file is compressed; unpack it, and pipe it in as -\n";
+        assert_eq!(ran.err, said);
+    }
+}
+
+#[test]
 fn a_byte_order_mark_is_skipped_at_the_start_of_a_file_only() {
     let lines: Vec<_> = TRACE.lines().take(2).collect();
     let marked = format!("\u{feff}{}\n\u{feff}{}\n", lines[0], lines[1]);

@@ -26,11 +26,12 @@ fn debug_shows_no_token() {
         bare: true,
         origin: "http://127.0.0.1",
         clock: None,
+        user_by_id: Some(&|_, _| None),
     };
     assert_eq!(
         format!("{settings:?}"),
         "Settings { read_tokens: 2 redacted, write_tokens: 1 redacted, bare: true, \
-         origin: \"http://127.0.0.1\", clock: None }"
+         origin: \"http://127.0.0.1\", clock: None, user_by_id: Some(\"a function\") }"
     );
     assert!(format!("{:?}", Request::default()).contains("authorization: None"));
 }

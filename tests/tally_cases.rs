@@ -845,7 +845,7 @@ fn overdue_is_told_to_the_tick() {
     assert_eq!(states(summary.devices), [1, 1, 1], "a retired device has no row to be overdue");
     assert_eq!(states(summary.users), [0, 1, 0]);
     assert_eq!(summary.last_run, tally.summary().last_run);
-    // A late success heals itself.
+    // A success that comes late is a success all the same.
     tally.apply(&event(1, Some(1), RunState::Success, 6)).expect("room");
     assert_eq!(tally.overdue(DateTime::MAX, Duration::ZERO), 0);
 }
@@ -859,12 +859,15 @@ fn a_gate_is_plain_arithmetic() {
     };
     assert_eq!(gate.verdict(&summary(0, 0)), Verdict::TooFew);
     assert_eq!(gate.verdict(&summary(0, 1)), Verdict::Below);
+    assert_eq!(gate.verdict(&summary(1, 65_533)), Verdict::Reached);
+    let gate = Gate { per_10_000: 1, ..gate };
     assert_eq!(gate.verdict(&summary(1, 9_999)), Verdict::Reached);
     assert_eq!(gate.verdict(&summary(1, 10_000)), Verdict::Below);
     // At least one must have executed it, whatever is asked for.
     let none = Gate { minimum: 0, per_10_000: 0, ..gate };
     assert_eq!(none.verdict(&summary(0, 0)), Verdict::TooFew);
-    assert_eq!(none.verdict(&summary(0, 1)), Verdict::Reached);
+    assert_eq!(none.verdict(&summary(0, 1)), Verdict::Below, "nothing has failed");
+    assert_eq!(none.verdict(&summary(1, 1)), Verdict::Reached);
     // Nothing is too large.
     let most =
         Summary { devices: Counts::try_from([Counts::MAX; 6]).expect("in range"), ..Summary::ZERO };
@@ -873,6 +876,12 @@ fn a_gate_is_plain_arithmetic() {
     assert_eq!(gate.verdict(&most), Verdict::Below);
     assert_eq!(Gate { per_10_000: 10_000, ..gate }.verdict(&most), Verdict::Reached);
     assert_eq!(Gate { per_10_000: 10_001, ..gate }.verdict(&most), Verdict::Below);
+}
+
+#[test]
+fn a_state_that_is_added_twice_stays_in_the_set() {
+    let failed = RunStates::NONE.with(RunState::Fail);
+    assert_eq!(failed.with(RunState::Fail), failed);
 }
 
 #[test]

@@ -192,7 +192,7 @@ proptest! {
         let (failed, executed) = (sum(failed), sum(executed));
         let verdict = if executed == 0 || executed < u128::from(minimum) {
             Verdict::TooFew
-        } else if failed * 10_000 >= executed * u128::from(per_10_000) {
+        } else if failed > 0 && failed * 10_000 >= executed * u128::from(per_10_000) {
             Verdict::Reached
         } else {
             Verdict::Below

@@ -29,9 +29,9 @@ That a page before the last is missing cannot be told.
 What to count:
   --run-from INSTANT   the roll-out began anew then: devices that have not reported since count as
                        pending
-  --overdue DURATION   also count the devices that have been pending for so long: 90m, 3d, \"1d 12h\";
+  --overdue DURATION   also count the devices that have been pending for so long: 90m, 3d, P1DT12H;
                        a day has 24 hours
-  --now INSTANT        until when they have been (the clock's time)
+  --now INSTANT        the instant --overdue is measured at (the clock's time)
   --gate failed=PERCENT%[,min=DEVICES]
                        end with status 3 if so many of the devices that ran it failed, and at least
                        so many ran it: --gate failed=5%,min=50; from 0.01% to 100%, and up to

@@ -77,6 +77,7 @@ impl<R: BufRead> Documents<R> {
         let mut input = Input::new(source);
         let mark = input.look(|bytes, is_all| match bytes {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(Mark::Utf16),
+            [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Mark::Compressed),
             _ if bytes.starts_with(UTF_8) => Some(Mark::Utf8),
             _ if UTF_8.starts_with(bytes) && !is_all => None,
             _ => Some(Mark::None),
@@ -86,6 +87,11 @@ impl<R: BufRead> Documents<R> {
             Mark::Utf8 => input.consume(UTF_8.len()),
             Mark::Utf16 => {
                 return Err(io::Error::other("the text is UTF-16; convert it to UTF-8"));
+            }
+            Mark::Compressed => {
+                return Err(io::Error::other(
+                    "the file is compressed; unpack it, and pipe it in as -",
+                ));
             }
         }
         Ok(Self {
@@ -346,6 +352,7 @@ enum Mark {
     None,
     Utf8,
     Utf16,
+    Compressed,
 }
 
 impl Position {

@@ -27,6 +27,7 @@ const SETTINGS: Settings<'_> = Settings {
     bare: false,
     origin: "",
     clock: None,
+    user_by_id: None,
 };
 
 /// What the operator asks: the summary, a change to it, and the summary again.

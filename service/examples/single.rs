@@ -8,12 +8,12 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
-use runtally::store::{RolloutId, Store};
-use runtally_service::{Database, Limits, Options, Service, Tokens, serve};
+use runtally::store::RolloutId;
+use runtally_service::{Database, IndexedStore, Limits, Options, Rollouts, Service, Tokens, serve};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-static STORE: RwLock<Store<1, 0, 65_534, 16_384>> = RwLock::new(Store::new());
+static STORE: RwLock<IndexedStore<1, 0, 65_534, 16_384>> = RwLock::new(IndexedStore::new());
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
-    CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, HeaderName, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version};
@@ -206,9 +206,9 @@ pub fn observed(router: Router, metrics: Arc<Metrics>) -> Router {
 async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let mut response = match admit(&request) {
-        Ok(()) => next.run(request).await,
-        Err(message) => refuse(StatusCode::BAD_REQUEST, "badRequest", message),
+    let mut response = match inadmissible(&request) {
+        None => next.run(request).await,
+        Some(refusal) => refusal,
     };
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -220,18 +220,29 @@ async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next: Ne
     response
 }
 
-/// What no request may leave open.
-fn admit(request: &Request) -> Result<(), &'static str> {
+/// The answer to a request that may mean more than one thing.
+fn inadmissible(request: &Request) -> Option<Response> {
+    let bad = |message| refuse(StatusCode::BAD_REQUEST, "badRequest", message);
     // Source: RFC 9112, section 3.2. HTTP/1.0 knows no Host.
     let needs_host =
         request.version() != Version::HTTP_10 || request.headers().contains_key("host");
     if needs_host && Origin::of(request.headers(), request.uri()).is_err() {
-        return Err("send one Host header, with the name of a host");
+        return Some(bad("send one Host header, with the name of a host"));
     }
     if request.headers().get_all(AUTHORIZATION).iter().nth(1).is_some() {
-        return Err("send one Authorization header");
+        return Some(bad("send one Authorization header"));
     }
-    Ok(())
+    // Where a proxy reads such a body in another way, what follows it would be another request.
+    // Source: RFC 9112, section 6.1.
+    let codings = request.headers().get_all(TRANSFER_ENCODING);
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if !codings.iter().all(is_chunked) || codings.iter().nth(1).is_some() {
+        let message = "send the body with no Transfer-Encoding but chunked";
+        let close = (CONNECTION, HeaderValue::from_static("close"));
+        let refusal = refuse(StatusCode::NOT_IMPLEMENTED, "notImplemented", message);
+        return Some(([close], refusal).into_response());
+    }
+    None
 }
 
 async fn page(State(app): State<Arc<App>>) -> Response {
@@ -346,7 +357,16 @@ fn is_identity(headers: &HeaderMap) -> bool {
 /// The body, whole. Whatever pieces it comes in, it is kept in one buffer, which is at most as long
 /// as a body may be.
 async fn read(mut body: Body, limit: usize, time: Duration) -> Result<Vec<u8>, Response> {
+    let too_long = || {
+        let message = format!("the body is longer than {limit} bytes");
+        refuse(StatusCode::PAYLOAD_TOO_LARGE, "requestTooLarge", &message)
+    };
+    // What says how long it is is not asked for first.
+    let says = body.size_hint().lower();
     let whole = async {
+        if says > limit as u64 {
+            return Err(too_long());
+        }
         let mut whole = Vec::new();
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else {
@@ -356,8 +376,7 @@ async fn read(mut body: Body, limit: usize, time: Duration) -> Result<Vec<u8>, R
             let Some(data) = frame.data_ref() else { continue };
             let len = whole.len() + data.len();
             if len > limit {
-                let message = format!("the body is longer than {limit} bytes");
-                return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, "requestTooLarge", &message));
+                return Err(too_long());
             }
             if len > whole.capacity() {
                 let room = (2 * whole.capacity()).clamp(len.max(1024.min(limit)), limit);
@@ -448,8 +467,9 @@ impl Options {
             bare: self.bare,
             origin: origin.as_ref().map_or("", Origin::as_str),
             clock: Some(Clock { now: now(), earliest: self.earliest, ahead: self.ahead }),
+            ..Settings::default()
         };
-        let Ok(query) = pages.unmark(head.uri.query().unwrap_or_default()) else {
+        let Ok(query) = pages.without_epoch(head.uri.query().unwrap_or_default()) else {
             let message = "this link is from before the service was restarted: \
                            read the list from its beginning";
             return (refuse(StatusCode::BAD_REQUEST, "badRequest", message), None);
@@ -465,7 +485,7 @@ impl Options {
         };
         BUFFER.with_borrow_mut(|buffer| {
             let (answer, plan) = store.answer(&request, &settings, buffer);
-            (response(&answer, pages.mark(answer.body).into_owned()), plan)
+            (response(&answer, pages.with_epoch(answer.body).into_owned()), plan)
         })
     }
 

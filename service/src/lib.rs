@@ -9,11 +9,10 @@
 //! ```no_run
 //! use std::sync::RwLock;
 //!
-//! use runtally::store::Store;
-//! use runtally_service::{Limits, Options, Service, Tokens, serve};
+//! use runtally_service::{IndexedStore, Limits, Options, Service, Tokens, serve};
 //!
 //! /// One configuration of 512 devices and 64 users: empty, it is all zero bytes.
-//! static STORE: RwLock<Store<1, 0, 512, 64>> = RwLock::new(Store::new());
+//! static STORE: RwLock<IndexedStore<1, 0, 512, 64>> = RwLock::new(IndexedStore::new());
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let tokens = Tokens::new(vec!["reading-token".to_owned()], vec!["writing-token".to_owned()])?;
@@ -43,5 +42,5 @@ pub use metrics::{Metrics, Told};
 pub use origin::{NoOrigin, Origin};
 pub use page::Page;
 pub use server::{Limits, RESERVE, Routes, serve};
-pub use store::{Plan, Rollouts, Totals, now};
+pub use store::{IndexedStore, Plan, Rollouts, Totals, now};
 pub use tokens::{LONGEST, SHORTEST, TokenError, Tokens};

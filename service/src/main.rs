@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use args::{Args, Ask};
 use runtally::Gate;
-use runtally::store::{RolloutId, Store};
+use runtally::store::RolloutId;
 use runtally_service::{
-    Database, Limits, Log, MOST_BYTES, Metrics, Options, Rollouts, Service, demo, serve,
+    Database, IndexedStore, Limits, Log, MOST_BYTES, Metrics, Options, Rollouts, Service, demo,
+    serve,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -23,7 +24,7 @@ use tokio::sync::watch;
 
 /// Eight configurations and eight scripts, each of 65 534 devices and 16 384 users. Empty, it is
 /// all zero bytes: the system gives memory to a row when it is first written.
-static STORE: RwLock<Store<8, 8, 65_534, 16_384>> = RwLock::new(Store::new());
+static STORE: RwLock<IndexedStore<8, 8, 65_534, 16_384>> = RwLock::new(IndexedStore::new());
 
 /// How long the log is given to be written at the end.
 const LAST_LINES: Duration = Duration::from_secs(1);

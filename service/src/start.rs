@@ -13,7 +13,7 @@ use crate::args::Args;
 /// Open files besides the connections: listeners, standard streams, the database.
 const FILES: u64 = 64;
 
-/// The longest token file that is read.
+/// The longest token file, in bytes.
 const LONGEST_FILE: u64 = 1 << 20;
 
 /// What the system grants, as far as the arguments leave it open.
@@ -105,7 +105,10 @@ fn role(
 /// One token per line.
 fn in_file(path: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     let mut text = String::new();
-    File::open(path)?.take(LONGEST_FILE).read_to_string(&mut text)?;
+    File::open(path)?.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST_FILE {
+        return Err(format!("it is longer than {LONGEST_FILE} bytes").into());
+    }
     let tokens: Vec<_> = text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
     for (number, token) in (1..).zip(&tokens) {
         Tokens::check(token).map_err(|error| format!("token {number}: {error}"))?;

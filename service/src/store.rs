@@ -1,12 +1,12 @@
-//! The library's store, of any capacity, as the service uses it.
+//! The library's store, of any capacity, as the service uses it: with an index of its users.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
-use runtally::graph::{Text, Upn};
+use runtally::graph::{Text, Upn, user_state_id};
 use runtally::http::{Reply, Request, Response, Settings};
 use runtally::store::{Names, NamesUpdate, Rollout, RolloutId, Store, StoreChange};
-use runtally::{Change, DateTime, Effect, Entry, RunState, Summary};
+use runtally::{Change, DateTime, Effect, Entry, RunState, Summary, UserHandle};
 use uuid::Uuid;
 
 use crate::database::{Claims, RolloutRow, Written};
@@ -36,7 +36,23 @@ pub struct Totals {
     pub summary: Summary,
 }
 
-/// A [`Store`] of any capacity.
+/// A [`Store`], and where its users are by the ids of their states: a path that names a user takes
+/// one SHA-1, however many there are.
+///
+/// Empty, it is all zero bytes, like the store in it.
+#[derive(Clone, Debug)]
+pub struct IndexedStore<
+    const CONFIGURATIONS: usize,
+    const SCRIPTS: usize,
+    const DEVICES: usize,
+    const USERS: usize,
+> {
+    store: Store<CONFIGURATIONS, SCRIPTS, DEVICES, USERS>,
+    /// Every user who has a row, and nobody else.
+    users: BTreeMap<RolloutId, HashMap<Uuid, UserHandle>>,
+}
+
+/// An [`IndexedStore`] of any capacity.
 pub trait Rollouts: Send + Sync + 'static {
     /// [`Store::answer`], with the change taken out of the request.
     fn answer<'b>(
@@ -85,11 +101,11 @@ pub trait Rollouts: Send + Sync + 'static {
     /// The number of device rows in each state.
     fn live(&self, rollout: RolloutId) -> HashMap<&'static str, u32>;
 
-    /// Looks whether the counts are those of the rows.
+    /// Looks whether the counts are those of the rows, and the index knows every user.
     ///
     /// # Errors
     ///
-    /// A sentence that names the count which is not.
+    /// A sentence that names what is not so.
     fn audit(&self, rollout: RolloutId) -> Result<(), String>;
 
     /// Takes in what was written; the totals of a roll-out come last.
@@ -101,7 +117,75 @@ pub trait Rollouts: Send + Sync + 'static {
 }
 
 impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, const USERS: usize>
-    Rollouts for Store<CONFIGURATIONS, SCRIPTS, DEVICES, USERS>
+    IndexedStore<CONFIGURATIONS, SCRIPTS, DEVICES, USERS>
+{
+    /// A store without configurations and scripts.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { store: Store::new(), users: BTreeMap::new() }
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &Store<CONFIGURATIONS, SCRIPTS, DEVICES, USERS> {
+        &self.store
+    }
+
+    fn find(&self, rollout: RolloutId, id: Uuid) -> Option<UserHandle> {
+        self.users.get(&rollout)?.get(&id).copied()
+    }
+
+    fn row(&self, rollout: RolloutId, user: &Upn) -> Option<UserHandle> {
+        self.store.get(rollout)?.tally().find_user(user)
+    }
+
+    /// Whose device it is, or was before it was retired.
+    fn owner(&self, rollout: RolloutId, device: &Uuid) -> Option<&Upn> {
+        let tally = self.store.get(rollout)?.tally();
+        match tally.tombstone(device) {
+            Some(Entry::Retired { event, .. }) => event.user,
+            Some(_) => None,
+            None => tally.device(device)?.user,
+        }
+    }
+
+    /// Changes the store, and then the index: the rows that come and go are those of the user whom
+    /// the change names and of the one whose device it was.
+    fn change<R>(
+        &mut self,
+        rollout: RolloutId,
+        (device, user): (Option<&Uuid>, Option<&Upn>),
+        change: impl FnOnce(&mut Store<CONFIGURATIONS, SCRIPTS, DEVICES, USERS>) -> R,
+    ) -> R {
+        let owner = device.and_then(|device| self.owner(rollout, device)).cloned();
+        let users = [owner.as_ref(), user].map(|user| Some((user?, self.row(rollout, user?))));
+        let result = change(&mut self.store);
+        for (user, before) in users.into_iter().flatten() {
+            let now = self.row(rollout, user);
+            if now == before {
+                continue;
+            }
+            let id = user_state_id(&rollout.id, user);
+            let index = self.users.entry(rollout).or_default();
+            match now {
+                Some(row) => index.insert(id, row),
+                None => index.remove(&id),
+            };
+        }
+        result
+    }
+}
+
+impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, const USERS: usize>
+    Default for IndexedStore<CONFIGURATIONS, SCRIPTS, DEVICES, USERS>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, const USERS: usize>
+    Rollouts for IndexedStore<CONFIGURATIONS, SCRIPTS, DEVICES, USERS>
 {
     fn answer<'b>(
         &self,
@@ -109,30 +193,32 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
         settings: &Settings<'_>,
         buffer: &'b mut [u8],
     ) -> (Response<'b>, Option<Plan>) {
-        let Reply { response, change } = Self::answer(self, request, settings, buffer);
-        let plan = change.and_then(|change| plan(self, change));
+        let user_by_id = |rollout, id| self.find(rollout, id);
+        let settings = Settings { user_by_id: Some(&user_by_id), ..*settings };
+        let Reply { response, change } = self.store.answer(request, &settings, buffer);
+        let plan = change.and_then(|change| plan(&self.store, change));
         (response, plan)
     }
 
     fn retire(&self, rollout: RolloutId, device: Uuid) -> Option<Plan> {
-        plan(self, StoreChange::new(rollout, Change::Retire { device }))
+        plan(&self.store, StoreChange::new(rollout, Change::Retire { device }))
     }
 
     fn reseed(&mut self, seed: u64) {
-        Self::reseed(self, seed);
+        self.store.reseed(seed);
     }
 
     fn insert(&mut self, rollout: RolloutId) -> Result<bool, String> {
-        Self::insert(self, rollout).map_err(|error| error.to_string())
+        self.store.insert(rollout).map_err(|error| error.to_string())
     }
 
     fn set_version(&mut self, id: Uuid, version: i32) -> Vec<(RolloutId, RolloutRow)> {
         let both = [RolloutId::configuration(id), RolloutId::script(id)];
-        let known = both.into_iter().filter(|id| Self::set_version(self, *id, version));
+        let known = both.into_iter().filter(|id| self.store.set_version(*id, version));
         let known: Vec<_> = known.collect();
         let row = |id| {
-            let is_declared = self.get(id).is_some_and(|it| it.is_declared());
-            (id, RolloutRow { is_declared, version })
+            let is_created = self.store.get(id).is_some_and(|it| it.is_created());
+            (id, RolloutRow { is_created, version })
         };
         known.into_iter().map(row).collect()
     }
@@ -146,11 +232,12 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
                 name: Some(name.as_ref().map(Text::from)),
             };
         }
-        Self::commit(self, &change).map(drop).map_err(|error| error.to_string())
+        let committed = self.change(plan.rollout, touched(&plan.change), |it| it.commit(&change));
+        committed.map(drop).map_err(|error| error.to_string())
     }
 
     fn totals(&self) -> Vec<Totals> {
-        let totals = self.iter().map(|it| Totals {
+        let totals = self.store.iter().map(|it| Totals {
             id: it.id(),
             version: it.version(),
             summary: *it.tally().summary(),
@@ -160,11 +247,11 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
 
     fn overdue(&self, limit: Duration) -> HashMap<RolloutId, usize> {
         let now = now();
-        self.iter().map(|it| (it.id(), it.tally().overdue(now, limit))).collect()
+        self.store.iter().map(|it| (it.id(), it.tally().overdue(now, limit))).collect()
     }
 
     fn room(&self, rollout: RolloutId) -> [usize; 2] {
-        self.get(rollout).map_or([0; 2], |it| {
+        self.store.get(rollout).map_or([0; 2], |it| {
             let tally = it.tally();
             [DEVICES - tally.device_count(), USERS - tally.user_count()]
         })
@@ -176,7 +263,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
 
     fn live(&self, rollout: RolloutId) -> HashMap<&'static str, u32> {
         let mut live: HashMap<_, _> = RunState::ALL.map(|state| (state.name(), 0)).into();
-        if let Some(rollout) = self.get(rollout) {
+        if let Some(rollout) = self.store.get(rollout) {
             let tally = rollout.tally();
             for event in tally.devices() {
                 *live.entry(tally.counted(&event).name()).or_default() += 1;
@@ -186,29 +273,64 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     }
 
     fn audit(&self, rollout: RolloutId) -> Result<(), String> {
-        let audited = self.get(rollout).map(|it| it.tally().audit());
-        audited.unwrap_or(Ok(())).map_err(|violation| violation.to_string())
+        let Some(tally) = self.store.get(rollout).map(|it| it.tally()) else { return Ok(()) };
+        tally.audit().map_err(|violation| violation.to_string())?;
+        let (found, users) = (self.users.get(&rollout).map_or(0, HashMap::len), tally.user_count());
+        if found != users {
+            return Err(format!("the index has {found} users, and there are {users}"));
+        }
+        for user in tally.users() {
+            let id = user_state_id(&rollout.id, user.user);
+            if self.find(rollout, id) != tally.find_user(user.user) {
+                return Err(format!("the index has another row for the user of {id}"));
+            }
+        }
+        Ok(())
     }
 
     fn restore(&mut self, rollout: RolloutId, written: &Written) -> Result<(), String> {
         match written {
             Written::Rollout(row) => {
-                Self::insert(self, rollout).map_err(|error| error.to_string())?;
-                self.restore_declared(rollout, row.is_declared);
-                Self::set_version(self, rollout, row.version);
+                self.store.insert(rollout).map_err(|error| error.to_string())?;
+                self.store.restore_created(rollout, row.is_created);
+                self.store.set_version(rollout, row.version);
             }
             Written::Entry(entry) => {
-                if let Some(tally) = self.tally_mut(rollout) {
-                    tally.restore(entry).map_err(|error| error.to_string())?;
-                }
+                self.change(rollout, restored(entry), |store| {
+                    let tally = store.tally_mut(rollout);
+                    tally.map_or(Ok(()), |tally| tally.restore(entry))
+                })
+                .map_err(|error| error.to_string())?;
             }
             Written::Names(user, names) => {
-                if !self.restore_names(rollout, user, names) {
+                if !self.store.restore_names(rollout, user, names) {
                     return Err(format!("{} has names, and was not declared", user.as_str()));
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// The device and the user whom a change names.
+const fn touched(change: &Change<Uuid, Upn>) -> (Option<&Uuid>, Option<&Upn>) {
+    match change {
+        Change::Event(event) => (Some(&event.device), event.user.as_ref()),
+        Change::Remove { device, .. } | Change::Retire { device } => (Some(device), None),
+        Change::DeclareUser { user, .. } | Change::UndeclareUser { user } => (None, Some(user)),
+        Change::Declare(_) | Change::RunFrom(_) => (None, None),
+    }
+}
+
+/// The device and the user of whom an entry is.
+const fn restored(entry: &Entry<Uuid, Upn>) -> (Option<&Uuid>, Option<&Upn>) {
+    match entry {
+        Entry::Device(event) | Entry::Retired { event, .. } => {
+            (Some(&event.device), event.user.as_ref())
+        }
+        Entry::Removed { device, .. } => (Some(device), None),
+        Entry::User { user, .. } => (None, Some(user)),
+        Entry::Totals(_) => (None, None),
     }
 }
 
@@ -227,7 +349,7 @@ pub(crate) fn plan<
     let mut written = Vec::new();
     if creates {
         let version = known.as_ref().map_or(0, Rollout::version);
-        written.push(Written::Rollout(RolloutRow { is_declared: true, version }));
+        written.push(Written::Rollout(RolloutRow { is_created: true, version }));
     }
     let Some(known) = known else {
         // The first roll-out of its id has no rows, so its totals are those that are declared.

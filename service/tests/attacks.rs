@@ -286,6 +286,7 @@ fn what_hyper_refuses_has_graphs_shape_and_is_counted() {
     let pipelined = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n{}\r\n\r\n";
     let refused = [
         ("GET / HTTP/9.9\r\n\r\n", 400),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
         ("{}\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
@@ -381,6 +382,49 @@ fn content_codings_are_read_as_they_are_written() {
         let answer = service.ask("POST", &h("/deviceRunStates"), &[WRITE, JSON, &coding], body);
         assert_eq!(answer.status, status, "{coding}");
         assert_eq!(answer.header("accept-encoding").is_some(), status == 415);
+    }
+}
+
+#[test]
+fn a_transfer_coding_but_chunked_is_refused() {
+    let service = Process::start(&["--log", "off", "--configuration", CONFIGURATION]);
+    let body = r#"{"id":"00000000-0000-0000-0000-000000000001","configurationState":"success","lastStateUpdateDateTime":"2026-11-21T09:30:00Z"}"#;
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    for (codings, status) in [
+        (&["Transfer-Encoding: chunked"][..], 201),
+        (&["Transfer-Encoding: Chunked"], 201),
+        (&["Transfer-Encoding: chunked, chunked"], 501),
+        (&["Transfer-Encoding: gzip, chunked"], 501),
+        (&["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"], 501),
+        (&["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], 501),
+    ] {
+        let mut connection = Connection::new(service.to);
+        let headers = [&[HOST, WRITE, JSON], codings].concat();
+        connection.write(&request("POST", &h("/deviceRunStates"), &headers, b""));
+        connection.try_write(chunked.as_bytes());
+        let answer = connection.read().expect("an answer");
+        assert_eq!(answer.status, status, "{codings:?} {}", answer.body);
+        if status == 501 {
+            assert_eq!(answer.message(), "send the body with no Transfer-Encoding but chunked");
+            assert_eq!(connection.read(), None, "what follows is no request");
+        }
+    }
+}
+
+#[test]
+fn a_body_that_says_it_is_too_long_is_not_asked_for() {
+    let service = Process::start(&["--log", "off", "--configuration", CONFIGURATION]);
+    for length in ["262145", "9223372036854775807"] {
+        for expect in ["Expect: 100-continue", "X: none"] {
+            let mut connection = Connection::new(service.to);
+            let length = format!("Content-Length: {length}");
+            let headers = [HOST, WRITE, JSON, expect, &length];
+            connection.write(&request("POST", &h("/deviceRunStates"), &headers, b""));
+            let answer = connection.read().expect("an answer, with nothing of the body sent");
+            assert_eq!(answer.status, 413, "{length} {expect}");
+            assert_eq!(answer.message(), "the body is longer than 262144 bytes");
+            assert_eq!(connection.read(), None, "what follows is no request");
+        }
     }
 }
 

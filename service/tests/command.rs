@@ -186,9 +186,11 @@ fn tokens_come_from_files_and_may_be_several() {
 
     let blank = place("blank-token", "a token-with-a-blank\n");
     let empty = place("no-token", "\n");
+    let long = place("long-tokens", &"reading-token\n".repeat(80_000));
     for (args, why) in [
         (["--read-token-file", &blank], "token 1: the token has a character"),
         (["--read-token-file", &empty], "it has no token"),
+        (["--read-token-file", &long], "it is longer than 1048576 bytes"),
         (["--write-token-file", "/nowhere"], "No such file"),
     ] {
         let (code, said) = refusal(&mut command(&args));

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use runtally::graph::user_state_id;
 use rusqlite::OpenFlags;
 use serde_json::{Value, json};
 use wire::{Answer, Connection, request};
@@ -590,6 +591,44 @@ fn a_file_that_was_removed_or_replaced_is_noticed() {
 }
 
 #[test]
+fn a_path_is_a_path_whatever_it_says_and_wherever_it_leads() {
+    let place = Place::new("led-to");
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("paths");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir(&directory).expect("it is new");
+    for name in [":memory:", "file:counts?mode=memory", "link.sqlite"] {
+        if name == "link.sqlite" {
+            std::os::unix::fs::symlink(&place.0, directory.join(name)).expect("it is new");
+            fs::write(&place.0, "").expect("it can be written");
+            fs::set_permissions(&place.0, fs::Permissions::from_mode(0o600)).expect("its owner");
+        }
+        let there = Place(name.into());
+        let start = || {
+            let mut command = command(&there, &["--configuration", CONFIGURATION]);
+            command.current_dir(&directory);
+            Service::spawn(command)
+        };
+        let service = start();
+        assert_eq!(post(&service, 1, 1).status, 201, "{name}");
+        service.stop("-KILL");
+        let service = start();
+        let count = service.ask(
+            "GET",
+            &format!("{}/deviceRunStates/$count", configuration()),
+            &Value::Null,
+        );
+        assert_eq!(count.body, "1", "{name}");
+        if name == "link.sqlite" {
+            fs::remove_file(format!("{}-wal", place.0.display())).expect("it is there");
+            let refused = post(&service, 2, 1);
+            assert_eq!(refused.status, 507, "{}", refused.body);
+        }
+        service.stop("-TERM");
+    }
+    fs::remove_dir_all(&directory).expect("it is there");
+}
+
+#[test]
 fn what_was_removed_or_retired_is_remembered() {
     let place = Place::new("tombstones");
     let service = Service::start(&place, &["--configuration", CONFIGURATION]);
@@ -787,4 +826,84 @@ fn a_report_on_a_lower_version_is_pending_and_the_version_outlives_a_restart() {
     let summary = service.get(&format!("{of}/runSummary"));
     assert_eq!(summary["pendingDeviceCount"], 2);
     assert_eq!(summary["successfulDeviceCount"], 1);
+}
+
+#[test]
+fn a_user_is_found_by_id_while_there_is_a_row_and_after_a_restart() {
+    let place = Place::new("user-by-id");
+    let args = ["--configuration", CONFIGURATION];
+    let mut service = Service::start(&place, &args);
+    let mut rng = fastrand::Rng::with_seed(1);
+    let rollout = format!("/deviceManagement/hardwareConfigurations/{CONFIGURATION}");
+    let users: Vec<_> = (0..8).map(|n| format!("User{n}@example.com")).collect();
+    let ids: Vec<_> = users
+        .iter()
+        .map(|upn| {
+            let of = CONFIGURATION.parse().expect("a GUID");
+            user_state_id(&of, &upn.parse().expect("a name"))
+        })
+        .collect();
+    let (mut found, mut missed) = (0, 0);
+    for tick in 0..300 {
+        let (user, device) = (rng.usize(..8), format!("{:032x}", rng.u32(..12)));
+        let device = format!("{}-0000-0000-0000-{}", &device[..8], &device[20..]);
+        let (method, path, body) = match rng.u8(..12) {
+            0..=6 => {
+                let upn = if rng.bool() { users[user].clone() } else { users[user].to_uppercase() };
+                let at = format!("2026-11-21T09:{:02}:{:02}Z", tick / 60, tick % 60);
+                let state = ["fail", "success", "pending"][rng.usize(..3)];
+                let body = json!({
+                    "id": device, "upn": upn, "configurationState": state,
+                    "lastStateUpdateDateTime": at
+                });
+                ("POST", "/deviceRunStates".to_owned(), body)
+            }
+            7 => ("DELETE", format!("/deviceRunStates/{device}"), Value::Null),
+            8 => (
+                "POST",
+                format!("/rollouts/hardwareConfiguration/{CONFIGURATION}/devices/{device}/retire"),
+                Value::Null,
+            ),
+            9 => (
+                "POST",
+                "/userRunStates".to_owned(),
+                json!({
+                    "upn": users[user], "lastStateUpdateDateTime": "2026-11-21T11:00:00Z", "unknownDeviceCount": rng.u8(..2), "successfulDeviceCount": 2,
+                    "failedDeviceCount": 2, "errorDeviceCount": 0, "pendingDeviceCount": 2,
+                    "notApplicableDeviceCount": 0,
+                }),
+            ),
+            _ => ("DELETE", format!("/userRunStates/{}", ids[user]), Value::Null),
+        };
+        let path = if path.starts_with("/rollouts") { path } else { format!("{rollout}{path}") };
+        let answer = service.ask(method, &path, &body);
+        let is_usual = [201, 204, 404, 409].contains(&answer.status);
+        assert!(is_usual, "{method} {path} {body}: {}", answer.body);
+        if tick % 10 > 0 {
+            continue;
+        }
+        if tick % 50 == 0 {
+            let (_, said) = service.stop("-KILL");
+            assert!(!said.contains("damaged"), "{said}");
+            service = Service::start(&place, &args);
+        }
+        let rows = service.rows(&format!("{rollout}/userRunStates"));
+        for id in &ids {
+            let path = format!("{rollout}/userRunStates/{id}");
+            let answer = service.ask("GET", &path, &Value::Null);
+            let Some(row) = rows.iter().find(|row| row["id"] == id.to_string()) else {
+                missed += 1;
+                assert_eq!(answer.status, 404, "{}", answer.body);
+                continue;
+            };
+            found += 1;
+            let mut one = answer.json();
+            one.as_object_mut().expect("an object").remove("@odata.context");
+            assert_eq!((answer.status, &one), (200, row));
+            let devices = format!("{path}/deviceRunStates");
+            let count = service.ask("GET", &format!("{devices}/$count"), &Value::Null);
+            assert_eq!(count.body, service.rows(&devices).len().to_string());
+        }
+    }
+    assert!(found > 40 && missed > 40, "{found} found, {missed} missed");
 }

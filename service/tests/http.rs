@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::sync::RwLock;
 use std::time::Duration;
 
-use runtally::store::{RolloutId, Store};
-use runtally_service::{Limits, Options, Service, Tokens, serve};
+use runtally::store::RolloutId;
+use runtally_service::{IndexedStore, Limits, Options, Rollouts, Service, Tokens, serve};
 use tokio::net::TcpListener;
 use uuid::{Uuid, uuid};
 use wire::{Answer, Connection, request};
@@ -23,7 +23,7 @@ const JSON: &str = "Content-Type: application/json";
 
 /// Three devices and two users, in a thread of its own.
 fn start(options: Options, limits: Limits) -> SocketAddr {
-    let mut store = Store::<1, 1, 3, 2>::new();
+    let mut store = IndexedStore::<1, 1, 3, 2>::new();
     store.insert(RolloutId::configuration(CONFIGURATION)).expect("there is room");
     store.insert(RolloutId::script(SCRIPT)).expect("there is room");
     // A test's service lives as long as the test's process.

@@ -3,7 +3,7 @@
 /// What names a device or a user, written in at most [`MAX_LEN`](Self::MAX_LEN) bytes.
 ///
 /// Implemented for `u16`, `u32`, `u64` and `u128` (least byte first), for arrays of bytes, and with
-/// the feature `graph` for `uuid::Uuid` and for [`Upn`](crate::graph::Upn).
+/// the feature `graph` for `uuid::Uuid` and `graph::Upn`.
 ///
 /// Keys that are equal must be written in equally many bytes, and a key that was written must be
 /// read as one that is equal to it.

@@ -131,7 +131,7 @@ impl<'a> DeviceState<'a> {
     /// ```
     /// use runtally::RunState;
     /// use runtally::graph::DeviceState;
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let at = "2026-11-21T09:30:00Z".parse()?;
     /// let row = DeviceState::row(Uuid::nil(), None, RunState::Fail, at);
@@ -153,7 +153,7 @@ impl<'a> DeviceState<'a> {
     /// ```
     /// use runtally::RunState;
     /// use runtally::graph::DeviceState;
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let at = "2026-11-21T09:30:00Z".parse()?;
     /// let ada = "Ada".parse()?;
@@ -181,7 +181,7 @@ impl<'a> DeviceState<'a> {
     /// ```
     /// use runtally::RunState;
     /// use runtally::graph::DeviceState;
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let row = DeviceState::row(Uuid::nil(), None, RunState::Fail, "2026-11-21T09:30Z".parse()?);
     /// let mut buffer = [0; DeviceState::MAX_ROW_JSON];

@@ -5,7 +5,7 @@ use core::str;
 use super::text::{Escape, Escaped};
 use super::{Error, MAX_DEPTH, Reason};
 
-/// A place in a document.
+/// A position in a document.
 ///
 /// What is read is `None` where it is not as it must be. Nothing is read after that, and
 /// [`error`](Self::error) says what was wrong: an error handed up by every function would take more

@@ -14,7 +14,7 @@ use super::sha1::sha1;
 ///
 /// ```
 /// use runtally::graph::summary_id;
-/// use uuid::{Uuid, uuid};
+/// use runtally::uuid::{Uuid, uuid};
 ///
 /// let configuration = uuid!("11111111-2222-3333-4444-555555555555");
 /// assert_eq!(summary_id(&configuration), Uuid::new_v5(&configuration, b""));
@@ -31,7 +31,7 @@ pub fn summary_id(of: &Uuid) -> Uuid {
 ///
 /// ```
 /// use runtally::graph::user_state_id;
-/// use uuid::uuid;
+/// use runtally::uuid::uuid;
 ///
 /// let configuration = uuid!("11111111-2222-3333-4444-555555555555");
 /// let id = user_state_id(&configuration, &"Ada@example.com".parse()?);

@@ -3,7 +3,7 @@
 //! ```
 //! use runtally::graph::{DeviceState, RunSummary, Upn};
 //! use runtally::{RunState, Tally};
-//! use uuid::Uuid;
+//! use runtally::uuid::Uuid;
 //!
 //! let body = br##"{
 //!     "@odata.type": "#microsoft.graph.hardwareConfigurationDeviceState",

@@ -95,7 +95,7 @@ impl<'a> ScriptDeviceState<'a> {
     /// ```
     /// use runtally::RunState;
     /// use runtally::graph::ScriptDeviceState;
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let at = "2026-11-21T09:30:00Z".parse()?;
     /// let row = ScriptDeviceState::row(Uuid::nil(), RunState::Fail, at);
@@ -117,7 +117,7 @@ impl<'a> ScriptDeviceState<'a> {
     /// ```
     /// use runtally::RunState;
     /// use runtally::graph::ScriptDeviceState;
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let at = "2026-11-21T09:30:00Z".parse()?;
     /// let row = ScriptDeviceState::row(Uuid::nil(), RunState::Fail, at);
@@ -144,7 +144,7 @@ impl<'a> ScriptDeviceState<'a> {
     /// ```
     /// use runtally::RunState;
     /// use runtally::graph::ScriptDeviceState;
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let row = ScriptDeviceState::row(Uuid::nil(), RunState::Fail, "2026-11-21T09:30Z".parse()?);
     /// let mut buffer = [0; ScriptDeviceState::MAX_ROW_JSON];

@@ -82,7 +82,7 @@ impl<const DEVICES: usize, const USERS: usize> Resources<DEVICES, USERS> for Con
     ) -> Result<u16, Refused> {
         let mut update = RunSummaryUpdate::empty();
         decoded(update.read(body), answer)?;
-        answer.require(!(creates && rollout.is_declared()), Problem::SummaryExists)?;
+        answer.require(!(creates && rollout.is_created()), Problem::SummaryExists)?;
         let before = (!creates).then_some(rollout.tally().summary());
         put_summary(rollout.id(), &update, before, answer)?;
         Ok(if creates { 201 } else { 200 })

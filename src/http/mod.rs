@@ -9,7 +9,7 @@
 //! ```
 //! use runtally::http::{Request, Settings};
 //! use runtally::store::{RolloutId, Store};
-//! use uuid::uuid;
+//! use runtally::uuid::uuid;
 //!
 //! // One configuration and one script, each with room for 64 devices and 16 users.
 //! let mut store: Store<1, 1, 64, 16> = Store::new();
@@ -60,7 +60,7 @@
 //! | `PATCH {H}/runSummary` | 200 | declares the totals given; the others stay |
 //! | `GET {H}/runSummary`, `GET {S}/runSummary` | 200 | `{"value": summary}`; the summary alone with [`Settings::bare`] |
 //! | `POST {S}/runSummary/$ref` | 204 | declares a script's totals |
-//! | `POST {H}/deviceRunStates`, `POST {S}/deviceRunStates` | 201 | applies one event; the answer to a duplicate or stale one is what is recorded, or 409 if the device was removed. A script's known device keeps its user |
+//! | `POST {H}/deviceRunStates`, `POST {S}/deviceRunStates` | 201 | applies one event and gives it back as it came; a duplicate or stale one is answered with what is recorded, or 409 if the device was removed. A script's known device keeps its user |
 //! | `POST {S}/userRunStates/{id}/deviceRunStates` | 201 | applies one event for that user |
 //! | `POST {H}/userRunStates`, `POST {S}/userRunStates` | 201 | declares a user's counts; 409 if the user was declared |
 //! | `PATCH {H}/userRunStates/{id}` | 200 | declares the counts given |
@@ -78,6 +78,9 @@
 //! every row whatever they say (OData 4.01 part 2, section 4.8). A page ends where the buffer does,
 //! and then has an `@odata.nextLink`. Other query options of OData (`$filter`, `$orderby`,
 //! `$expand`, `$search`) are refused by name.
+//!
+//! To find the user whom a path names, the id of every user of the roll-out is derived until it is
+//! found. Where there are many users, give [`Settings::user_by_id`].
 //!
 //! Errors have Graph's shape, `{"error":{"code":…,"message":…,"innerError":{"status":…}}}`:
 //!
@@ -119,7 +122,7 @@ mod write;
 
 use core::fmt;
 
-pub use settings::{Access, Clock, Settings};
+pub use settings::{Access, Clock, Settings, UserById};
 
 use crate::store::StoreChange;
 

@@ -110,7 +110,7 @@ impl Name {
             Some((name, Some(option))) => Ok(Some((option, name))),
             Some((name, None)) => Err(Problem::Unsupported(name)),
             None if given.bytes().next() == Some(b'$') => {
-                Err(Problem::Unsupported("an option that begins with $"))
+                Err(Problem::Unsupported("this option; names are case-sensitive"))
             }
             None => Ok(None),
         }

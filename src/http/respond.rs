@@ -16,9 +16,9 @@ use super::script::Script;
 use super::settings::token;
 use super::uri::{halves, is_word, next_part};
 use super::{Access, Reply, Request, Response, Settings, configuration, write};
-use crate::DeviceHandle;
 use crate::graph::{Upn, user_state_id};
 use crate::store::{Kind, Rollout, Store};
+use crate::{DeviceHandle, UserHandle};
 
 impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, const USERS: usize>
     Store<CONFIGURATIONS, SCRIPTS, DEVICES, USERS>
@@ -143,16 +143,16 @@ fn respond<'r, const DEVICES: usize, const USERS: usize>(
             write::declare_user(resources, rollout, None, body, answer)
         }
         (Method::Patch, Target::Users(Pick::One(user))) => {
-            let row = user_of(rollout, user, answer)?.0;
+            let row = user_of(rollout, user, settings, answer)?.0;
             write::declare_user(resources, rollout, Some(row), body, answer)
         }
         (Method::Post, Target::UserDevices(user, _)) => {
-            let user = user_of(rollout, user, answer)?.1;
+            let user = user_of(rollout, user, settings, answer)?.1;
             write::report(resources, rollout, Some(user), body, settings, answer)
         }
         (Method::Post, _) => write::report(resources, rollout, None, body, settings, answer),
         (Method::Delete, Target::Users(Pick::One(user))) => {
-            let user = user_of(rollout, user, answer)?.1;
+            let user = user_of(rollout, user, settings, answer)?.1;
             write::undeclare_user(rollout, user, answer)
         }
         (Method::Delete, Target::Devices(Pick::One(device))) => {
@@ -185,7 +185,7 @@ fn get<const DEVICES: usize, const USERS: usize>(
         Target::Users(pick) => (shapes.user, pick, None),
         Target::Devices(pick) => (shapes.device, pick, None),
         Target::UserDevices(user, pick) => {
-            (shapes.device, pick, Some(user_of(rollout, user, answer)?.1))
+            (shapes.device, pick, Some(user_of(rollout, user, settings, answer)?.1))
         }
     };
     let is_list = !matches!(pick, Pick::One(_));
@@ -206,7 +206,7 @@ fn get<const DEVICES: usize, const USERS: usize>(
         }
         Pick::One(one) => {
             let row = if is_users {
-                user_of(rollout, one, answer)?.0
+                user_of(rollout, one, settings, answer)?.0
             } else {
                 let row = rollout.tally().find(&one).map(DeviceHandle::number);
                 answer.found(row, Problem::NotFound(Thing::Device, &one))?
@@ -217,16 +217,22 @@ fn get<const DEVICES: usize, const USERS: usize>(
     answer.fits()
 }
 
-/// The user whose state has this id, and the number of the user's row: every user's id is derived
-/// until it is found.
+/// The user whose state has this id, and the number of the user's row: the one that the index knows,
+/// or without an index every user's id is derived until it is found.
 fn user_of<'s, const DEVICES: usize, const USERS: usize>(
     rollout: &Rollout<'s, DEVICES, USERS>,
     id: Uuid,
+    settings: &Settings<'_>,
     answer: &mut Answer<'_, '_, '_>,
 ) -> Result<(u16, &'s Upn), Refused> {
-    let space = rollout.id().id;
-    let mut users = rollout.tally().user_keys_from(0);
-    let found = users.find(|(_, upn)| user_state_id(&space, upn) == id);
+    let (tally, of) = (rollout.tally(), rollout.id());
+    let is_asked = |(_, upn): &(UserHandle, &Upn)| user_state_id(&of.id, upn) == id;
+    let found = match settings.user_by_id {
+        Some(user_by_id) => user_by_id(of, id)
+            .and_then(|handle| Some((handle, tally.user_key(handle)?)))
+            .filter(is_asked),
+        None => tally.user_keys_from(0).find(is_asked),
+    };
     let found = found.map(|(handle, upn)| (handle.number(), upn));
     answer.found(found, Problem::NotFound(Thing::User, &id))
 }

@@ -4,9 +4,11 @@ use core::fmt;
 use core::time::Duration;
 
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
 use super::uri::{halves, is_word};
-use crate::{DateTime, Event};
+use crate::store::RolloutId;
+use crate::{DateTime, Event, UserHandle};
 
 /// How requests are answered.
 ///
@@ -40,7 +42,53 @@ pub struct Settings<'a> {
     pub origin: &'a str,
     /// The receiver's clock. Without one, the date-times of events are taken as they are.
     pub clock: Option<Clock>,
+    /// An index of the users by the ids of their states. Without one, a path that names a user costs
+    /// up to one SHA-1 for each user of the roll-out; with one, one.
+    pub user_by_id: Option<UserById<'a>>,
 }
+
+/// Finds the user of a roll-out whose state has this [id](crate::graph::user_state_id).
+///
+/// `None` is a 404. A row is checked with one SHA-1; if it is not that user's, that is a 404 too. So
+/// the index may keep rows of users who are gone, but must know every user who has a row.
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// use runtally::graph::{Upn, user_state_id};
+/// use runtally::http::{Request, Settings};
+/// use runtally::store::{RolloutId, Store, StoreChange};
+/// use runtally::{Change, Counts};
+/// use uuid::Uuid;
+///
+/// let mut store: Store<1, 0, 64, 16> = Store::new();
+/// let rollout = RolloutId::configuration(Uuid::from_u128(1));
+/// store.insert(rollout)?;
+/// let ada: Upn = "ada@example.com".parse()?;
+/// let change = Change::DeclareUser { user: ada.clone(), devices: Counts::ZERO, last_update: None };
+/// assert!(store.commit(&StoreChange::new(rollout, change))?.is_applied());
+///
+/// // Kept after each change: here Ada was added.
+/// let id = user_state_id(&rollout.id, &ada);
+/// let row = store.get(rollout).and_then(|it| it.tally().find_user(&ada)).expect("declared");
+/// let index = HashMap::from([((rollout, id), row)]);
+///
+/// let user_by_id = |rollout, id| index.get(&(rollout, id)).copied();
+/// let settings = Settings {
+///     read_tokens: &["reader"],
+///     user_by_id: Some(&user_by_id),
+///     ..Settings::default()
+/// };
+/// let request = Request {
+///     method: "GET",
+///     path: &format!("/deviceManagement/hardwareConfigurations/{}/userRunStates/{id}", rollout.id),
+///     authorization: Some("Bearer reader"),
+///     ..Request::default()
+/// };
+/// assert_eq!(store.answer(&request, &settings, &mut [0; 4096]).response.status, 200);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+pub type UserById<'a> = &'a (dyn Fn(RolloutId, Uuid) -> Option<UserHandle> + Sync);
 
 /// What a token allows.
 ///
@@ -109,6 +157,7 @@ impl fmt::Debug for Settings<'_> {
             .field("bare", &self.bare)
             .field("origin", &self.origin)
             .field("clock", &self.clock)
+            .field("user_by_id", &self.user_by_id.map(|_| "a function"))
             .finish()
     }
 }
@@ -119,12 +168,13 @@ impl defmt::Format for Settings<'_> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(
             f,
-            "Settings {{ read_tokens: {} redacted, write_tokens: {} redacted, bare: {}, origin: {=str}, clock: {} }}",
+            "Settings {{ read_tokens: {} redacted, write_tokens: {} redacted, bare: {}, origin: {=str}, clock: {}, user_by_id: {} }}",
             self.read_tokens.len(),
             self.write_tokens.len(),
             self.bare,
             self.origin,
             self.clock,
+            self.user_by_id.map(|_| "a function"),
         );
     }
 }

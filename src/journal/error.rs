@@ -82,8 +82,8 @@ impl<E: NorFlashError> fmt::Display for Error<E> {
             Self::Flash(error) => write!(f, "the flash failed: {}", error.kind()),
             Self::Full { live, limit } => write!(
                 f,
-                "the journal is full: its rows take {live} of {limit} bytes; remove a device or \
-                 give it more pages"
+                "the journal is full: its rows take {live} of {limit} bytes; remove a device, or \
+                 restore a snapshot of its tally on more pages"
             ),
             Self::Range { start, end } => write!(
                 f,
@@ -94,7 +94,11 @@ impl<E: NorFlashError> fmt::Display for Error<E> {
             Self::Version { found } => {
                 write!(f, "the journal has layout {found}, and this crate reads {VERSION}")
             }
-            Self::Pages { found } => write!(f, "the journal was written with {found} pages"),
+            Self::Pages { found } => write!(
+                f,
+                "the journal was written with {found} pages; open it with as many, or restore a \
+                 snapshot of its tally on other ones"
+            ),
             Self::Keys { device, user } => write!(
                 f,
                 "the journal was written with keys of up to {device} bytes for a device and \

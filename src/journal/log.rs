@@ -258,13 +258,14 @@ where
     }
 
     /// Whether the change may be written. Where the rows would take too many bytes, the oldest
-    /// tombstone is to be forgotten first; an error if that is not enough.
+    /// tombstone is to be forgotten first; an error if forgetting all of them were not enough.
     #[inline(never)]
     fn admit(&mut self, change: &Change<D, U>) -> Result<Step, Error<F::Error>> {
         if self.holds_all() {
             return Ok(Step::Change(0));
         }
         let limit = Self::limit(self.pages.count());
+        let mut needed = 0;
         // What was added up may be too much: a tombstone becomes shorter when its user goes.
         for is_exact in [false, true] {
             if is_exact {
@@ -275,9 +276,32 @@ where
             if after <= before || live <= limit {
                 return Ok(Step::Change(live));
             }
+            needed = live;
+        }
+        // Nothing is forgotten in vain.
+        if needed.saturating_sub(self.forgettable(change)) > limit {
+            return Err(self.full());
         }
         let oldest = self.tally.oldest_tombstone(device_of(change));
         oldest.map(Step::Forget).ok_or_else(|| self.full())
+    }
+
+    /// The bytes of the tombstones that may be forgotten for a change, apart from the one whose row
+    /// it takes.
+    #[inline(never)]
+    fn forgettable(&mut self, change: &Change<D, U>) -> u32 {
+        let (record, tally) = (&mut self.memory.record, &*self.tally);
+        let device = device_of(change);
+        let displaced = device.and_then(|device| tally.displaced_by(device));
+        let tombstones = tally.tombstones().filter(|entry| {
+            let tombstoned = entry.device();
+            tombstoned != device && tombstoned != displaced
+        });
+        tombstones.fold(0, |sum: u32, entry| {
+            record.clear();
+            let len = record.add(&entry).map_or(0, |()| record.body().len());
+            sum.saturating_add(len as u32)
+        })
     }
 
     /// The bytes of the rows that a change is about, before and after it.

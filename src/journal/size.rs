@@ -24,7 +24,7 @@ where
     /// ```
     /// use runtally::graph::Upn;
     /// use runtally::journal::Journal;
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     /// # mod flash { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/flash/mod.rs")); }
     /// # type Flash = flash::Nor<Vec<u8>, Vec<u32>, (), 1, 4, 4096>;
     ///

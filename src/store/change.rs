@@ -13,7 +13,7 @@ use crate::graph::{Text, Upn};
 /// ```
 /// use runtally::Change;
 /// use runtally::store::{RolloutId, StoreChange};
-/// use uuid::Uuid;
+/// use runtally::uuid::Uuid;
 ///
 /// let retire = Change::Retire { device: Uuid::max() };
 /// let change = StoreChange::new(RolloutId::configuration(Uuid::nil()), retire);
@@ -55,7 +55,7 @@ impl StoreChange<'_> {
     /// ```
     /// use runtally::Change;
     /// use runtally::store::{NamesUpdate, RolloutId, StoreChange};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let undeclare = Change::UndeclareUser { user: "ada@example.com".parse()? };
     /// let change = StoreChange::new(RolloutId::script(Uuid::nil()), undeclare);

@@ -9,7 +9,7 @@ use crate::sentence::sentence;
 ///
 /// ```
 /// use runtally::store::{RolloutId, Store};
-/// use uuid::Uuid;
+/// use runtally::uuid::Uuid;
 ///
 /// let mut store: Store<1, 0, 8, 8> = Store::new();
 /// let error = store.insert(RolloutId::script(Uuid::nil())).unwrap_err();

@@ -38,7 +38,7 @@ impl fmt::Display for Kind {
 ///
 /// ```
 /// use runtally::store::RolloutId;
-/// use uuid::Uuid;
+/// use runtally::uuid::Uuid;
 /// assert_ne!(RolloutId::script(Uuid::nil()), RolloutId::configuration(Uuid::nil()));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +56,7 @@ impl RolloutId {
     ///
     /// ```
     /// use runtally::store::{Kind, RolloutId};
-    /// assert_eq!(RolloutId::configuration(uuid::Uuid::nil()).kind, Kind::Configuration);
+    /// assert_eq!(RolloutId::configuration(runtally::uuid::Uuid::nil()).kind, Kind::Configuration);
     /// ```
     #[must_use]
     pub const fn configuration(id: Uuid) -> Self {
@@ -67,7 +67,7 @@ impl RolloutId {
     ///
     /// ```
     /// use runtally::store::{Kind, RolloutId};
-    /// assert_eq!(RolloutId::script(uuid::Uuid::nil()).kind, Kind::Script);
+    /// assert_eq!(RolloutId::script(runtally::uuid::Uuid::nil()).kind, Kind::Script);
     /// ```
     #[must_use]
     pub const fn script(id: Uuid) -> Self {

@@ -7,7 +7,7 @@
 //! ```
 //! use runtally::store::{RolloutId, Store, StoreChange};
 //! use runtally::{Change, Effect, Event, RunState};
-//! use uuid::Uuid;
+//! use runtally::uuid::Uuid;
 //!
 //! // One configuration and one script, each with room for 64 devices and 16 users.
 //! let mut store: Store<1, 1, 64, 16> = Store::new();
@@ -30,13 +30,13 @@
 //! [`Tally::entries_after`] gives, [`creates`](StoreChange::creates) and
 //! [`names`](StoreChange::names); and each [version](Store::set_version) that is set. To restore a
 //! store, insert the roll-outs, [restore](Tally::restore) their entries in the order they were
-//! written, and then [what was created](Store::restore_declared), the
+//! written, and then [what was created](Store::restore_created), the
 //! [names](Store::restore_names) and the versions.
 //!
 //! ```
 //! use runtally::store::{RolloutId, Store, StoreChange};
 //! use runtally::{Change, Entry, Event, RunState};
-//! use uuid::Uuid;
+//! use runtally::uuid::Uuid;
 //!
 //! let mut store: Store<1, 0, 64, 16> = Store::new();
 //! let id = RolloutId::configuration(Uuid::from_u128(1));
@@ -134,7 +134,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     ///
     /// ```
     /// use runtally::store::{RolloutId, Store, StoreFull};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
     /// assert!(store.insert(RolloutId::configuration(Uuid::nil()))?);
@@ -162,19 +162,19 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     ///
     /// ```
     /// use runtally::store::{RolloutId, Store};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     /// assert!(Store::<1, 1, 8, 8>::new().get(RolloutId::script(Uuid::nil())).is_none());
     /// ```
     #[must_use]
     pub fn get(&self, id: RolloutId) -> Option<Rollout<'_, DEVICES, USERS>> {
         match id.kind {
             Kind::Configuration => {
-                let place = *self.configuration_ids.get(&id.id)?;
-                Some(self.configurations.get(place)?.view(id))
+                let index = *self.configuration_ids.get(&id.id)?;
+                Some(self.configurations.get(index)?.view(id))
             }
             Kind::Script => {
-                let place = *self.script_ids.get(&id.id)?;
-                Some(self.scripts.get(place)?.view(id))
+                let index = *self.script_ids.get(&id.id)?;
+                Some(self.scripts.get(index)?.view(id))
             }
         }
     }
@@ -188,7 +188,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// use runtally::{Event, RunState};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let mut store: Store<0, 1, 8, 8> = Store::new();
     /// let script = RolloutId::script(Uuid::nil());
@@ -225,7 +225,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     ///
     /// ```
     /// use runtally::store::{RolloutId, Store};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
     /// let id = RolloutId::configuration(Uuid::nil());
@@ -262,7 +262,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     ///
     /// ```
     /// use runtally::store::{RolloutId, Store};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
     /// store.insert(RolloutId::configuration(Uuid::nil()))?;
@@ -286,7 +286,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// ```
     /// use runtally::store::{RolloutId, Store, StoreChange, StoreError};
     /// use runtally::Change;
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let store: Store<1, 0, 8, 8> = Store::new();
     /// let retire = Change::Retire { device: Uuid::max() };
@@ -331,7 +331,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// ```
     /// use runtally::store::{RolloutId, Store, StoreChange};
     /// use runtally::{Change, Effect};
-    /// use uuid::Uuid;
+    /// use runtally::uuid::Uuid;
     ///
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
     /// let id = RolloutId::configuration(Uuid::nil());
@@ -358,14 +358,14 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// let id = RolloutId::configuration(uuid::Uuid::nil());
+    /// let id = RolloutId::configuration(runtally::uuid::Uuid::nil());
     /// store.insert(id)?;
-    /// store.restore_declared(id, true);
-    /// assert_eq!(store.get(id).map(|it| it.is_declared()), Some(true));
+    /// store.restore_created(id, true);
+    /// assert_eq!(store.get(id).map(|it| it.is_created()), Some(true));
     /// # Ok::<(), runtally::store::StoreFull>(())
     /// ```
-    pub fn restore_declared(&mut self, id: RolloutId, declared: bool) -> bool {
-        self.slot_mut(id).map(|slot| *slot.declared = declared).is_some()
+    pub fn restore_created(&mut self, id: RolloutId, is_created: bool) -> bool {
+        self.slot_mut(id).map(|slot| *slot.is_created = is_created).is_some()
     }
 
     /// Restores the names of a declared user of a configuration. False if there is no such
@@ -377,7 +377,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     /// use runtally::{Entry, Kept};
     ///
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// let id = RolloutId::configuration(uuid::Uuid::nil());
+    /// let id = RolloutId::configuration(runtally::uuid::Uuid::nil());
     /// store.insert(id)?;
     /// let ada: Upn = "ada@example.com".parse()?;
     /// let kept = Kept { declared: true, ..Kept::default() };
@@ -400,12 +400,12 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     fn slot_mut(&mut self, id: RolloutId) -> Option<SlotMut<'_, DEVICES, USERS>> {
         match id.kind {
             Kind::Configuration => {
-                let place = *self.configuration_ids.get(&id.id)?;
-                Some(self.configurations.get_mut(place)?.view_mut())
+                let index = *self.configuration_ids.get(&id.id)?;
+                Some(self.configurations.get_mut(index)?.view_mut())
             }
             Kind::Script => {
-                let place = *self.script_ids.get(&id.id)?;
-                Some(self.scripts.get_mut(place)?.view_mut())
+                let index = *self.script_ids.get(&id.id)?;
+                Some(self.scripts.get_mut(index)?.view_mut())
             }
         }
     }
@@ -428,7 +428,7 @@ impl<const CONFIGURATIONS: usize, const SCRIPTS: usize, const DEVICES: usize, co
     }
 }
 
-/// Gives an id that is new the next place. True if it is new.
+/// Gives an id that is new the next slot. True if it is new.
 fn insert<const N: usize>(
     ids: &mut LinearMap<Uuid, usize, N>,
     id: Uuid,

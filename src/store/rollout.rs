@@ -15,14 +15,14 @@ use crate::{
 ///
 /// ```
 /// use runtally::store::{RolloutId, Store};
-/// use uuid::Uuid;
+/// use runtally::uuid::Uuid;
 ///
 /// let mut store: Store<0, 1, 8, 8> = Store::new();
 /// let id = RolloutId::script(Uuid::nil());
 /// store.insert(id)?;
 /// let script = store.get(id).expect("just inserted");
 /// assert_eq!(script.tally().device_count(), 0);
-/// assert!(!script.is_declared());
+/// assert!(!script.is_created());
 /// # Ok::<(), runtally::store::StoreFull>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub struct Rollout<'s, const DEVICES: usize, const USERS: usize> {
     tally: &'s Tally<Uuid, Upn, DEVICES, USERS>,
     names: &'s [Names],
     version: i32,
-    declared: bool,
+    is_created: bool,
 }
 
 /// The e-mail address and full name of a user who was declared.
@@ -64,7 +64,7 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// let id = RolloutId::configuration(uuid::Uuid::nil());
+    /// let id = RolloutId::configuration(runtally::uuid::Uuid::nil());
     /// store.insert(id)?;
     /// assert_eq!(store.get(id).map(|it| it.id()), Some(id));
     /// # Ok::<(), runtally::store::StoreFull>(())
@@ -79,7 +79,7 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// store.insert(RolloutId::configuration(uuid::Uuid::nil()))?;
+    /// store.insert(RolloutId::configuration(runtally::uuid::Uuid::nil()))?;
     /// assert!(store.iter().all(|rollout| rollout.tally().audit().is_ok()));
     /// # Ok::<(), runtally::store::StoreFull>(())
     /// ```
@@ -93,7 +93,7 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// store.insert(RolloutId::configuration(uuid::Uuid::nil()))?;
+    /// store.insert(RolloutId::configuration(runtally::uuid::Uuid::nil()))?;
     /// assert!(store.iter().all(|rollout| rollout.version() == 0));
     /// # Ok::<(), runtally::store::StoreFull>(())
     /// ```
@@ -107,13 +107,13 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
     /// ```
     /// use runtally::store::{RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// store.insert(RolloutId::configuration(uuid::Uuid::nil()))?;
-    /// assert!(store.iter().all(|rollout| !rollout.is_declared()));
+    /// store.insert(RolloutId::configuration(runtally::uuid::Uuid::nil()))?;
+    /// assert!(store.iter().all(|rollout| !rollout.is_created()));
     /// # Ok::<(), runtally::store::StoreFull>(())
     /// ```
     #[must_use]
-    pub const fn is_declared(&self) -> bool {
-        self.declared
+    pub const fn is_created(&self) -> bool {
+        self.is_created
     }
 
     /// The names of a configuration's user; [none](Names::NONE) if the user was not declared.
@@ -121,7 +121,7 @@ impl<'s, const DEVICES: usize, const USERS: usize> Rollout<'s, DEVICES, USERS> {
     /// ```
     /// use runtally::store::{Names, RolloutId, Store};
     /// let mut store: Store<1, 0, 8, 8> = Store::new();
-    /// store.insert(RolloutId::configuration(uuid::Uuid::nil()))?;
+    /// store.insert(RolloutId::configuration(runtally::uuid::Uuid::nil()))?;
     /// let ada = "ada@example.com".parse()?;
     /// assert!(store.iter().all(|rollout| *rollout.names(&ada) == Names::NONE));
     /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -176,7 +176,7 @@ pub(super) struct Slot<const DEVICES: usize, const USERS: usize, const NAMES: us
     /// By the number of the user's row; none while that user is not declared.
     names: [Names; NAMES],
     version: i32,
-    declared: bool,
+    is_created: bool,
 }
 
 /// The same to be changed, whatever its kind.
@@ -184,7 +184,7 @@ pub(super) struct SlotMut<'s, const DEVICES: usize, const USERS: usize> {
     pub(super) tally: &'s mut Tally<Uuid, Upn, DEVICES, USERS>,
     names: &'s mut [Names],
     pub(super) version: &'s mut i32,
-    pub(super) declared: &'s mut bool,
+    pub(super) is_created: &'s mut bool,
 }
 
 impl<const DEVICES: usize, const USERS: usize, const NAMES: usize> Slot<DEVICES, USERS, NAMES> {
@@ -193,25 +193,25 @@ impl<const DEVICES: usize, const USERS: usize, const NAMES: usize> Slot<DEVICES,
             tally: Tally::new(),
             names: [const { Names::NONE }; NAMES],
             version: 0,
-            declared: false,
+            is_created: false,
         }
     }
 
     pub(super) const fn view(&self, id: RolloutId) -> Rollout<'_, DEVICES, USERS> {
-        let Self { tally, names, version, declared } = self;
-        Rollout { id, tally, names, version: *version, declared: *declared }
+        let Self { tally, names, version, is_created } = self;
+        Rollout { id, tally, names, version: *version, is_created: *is_created }
     }
 
     pub(super) const fn view_mut(&mut self) -> SlotMut<'_, DEVICES, USERS> {
-        let Self { tally, names, version, declared } = self;
-        SlotMut { tally, names, version, declared }
+        let Self { tally, names, version, is_created } = self;
+        SlotMut { tally, names, version, is_created }
     }
 
     pub(super) fn clear(&mut self) {
         self.tally.clear();
         self.names.fill(Names::NONE);
         self.version = 0;
-        self.declared = false;
+        self.is_created = false;
     }
 }
 
@@ -230,7 +230,7 @@ impl<const DEVICES: usize, const USERS: usize> SlotMut<'_, DEVICES, USERS> {
         let kind = change.rollout.kind;
         let judge = |summary: &_| check_errors(kind, summary);
         let effect = self.tally.commit_with(&change.change, judge)?;
-        *self.declared |= change.creates;
+        *self.is_created |= change.creates;
         let undeclared = undeclared.map(|row| usize::from(row.number()));
         if let Some(names) = undeclared.and_then(|row| self.names.get_mut(row)) {
             *names = Names::NONE;

@@ -66,7 +66,7 @@ fn a_check_says_what_a_commit_comes_to() {
         assert_eq!(store.commit(change), expected, "{change:?}");
         assert!(store.get(second).is_none());
     }
-    assert!(store.get(first).unwrap().is_declared());
+    assert!(store.get(first).unwrap().is_created());
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn creating_a_summary_once_is_remembered_through_every_change() {
     let id = RolloutId::configuration(Uuid::nil());
     assert!(store.commit(&creation(id, Summary::ZERO)).unwrap().is_applied());
     assert!(store.commit(&StoreChange::new(id, declaration("ada"))).unwrap().is_applied());
-    assert!(store.get(id).unwrap().is_declared());
+    assert!(store.get(id).unwrap().is_created());
 }
 
 #[test]

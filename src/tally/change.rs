@@ -36,7 +36,8 @@ pub enum Change<D, U> {
     },
     /// A device's row is freed without changing the summary: what was live becomes carried, for the
     /// device and for its user. A later report brings the device back and takes back what was
-    /// carried, so it is never counted twice.
+    /// carried, so it is never counted twice. A device without a row, one that is retired among them,
+    /// is [`Unknown`](Effect::Unknown).
     Retire {
         /// The device.
         device: D,

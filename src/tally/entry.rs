@@ -130,7 +130,7 @@ impl<D: Clone, U: Clone> Entry<&D, &U> {
 
 impl<'t, D, U> Entry<&'t D, &'t U> {
     /// The device of a row or tombstone.
-    pub(super) const fn device(&self) -> Option<&'t D> {
+    pub(crate) const fn device(&self) -> Option<&'t D> {
         match self {
             Self::Device(Event { device, .. })
             | Self::Removed { device, .. }

@@ -340,6 +340,12 @@ where
         rows.map(|(row, user, record)| (UserHandle(row), self.user_view(user, record)))
     }
 
+    /// The key of the user's row there.
+    #[cfg(feature = "graph")]
+    pub(crate) fn user_key(&self, user: UserHandle) -> Option<&U> {
+        self.users.get(user.0).map(|(user, _)| user)
+    }
+
     /// The keys of the users' rows, from row `first` on.
     #[cfg(feature = "graph")]
     pub(crate) fn user_keys_from(

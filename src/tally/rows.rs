@@ -77,7 +77,7 @@ where
     }
 
     /// The device whose tombstone goes when this one takes a row.
-    fn displaced_by(&self, device: &D) -> Option<&D> {
+    pub(crate) fn displaced_by(&self, device: &D) -> Option<&D> {
         let takes_freed = self.devices.is_full() && self.devices.find(device).is_none();
         if takes_freed { self.freed().next().map(|(_, device, _)| device) } else { None }
     }

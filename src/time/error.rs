@@ -24,7 +24,7 @@ use crate::sentence::sentence;
 pub struct DateTimeError(pub(super) Problem);
 
 impl DateTimeError {
-    /// The place in the text of the first byte that cannot be part of a date-time, from 0; the
+    /// The offset in the text of the first byte that cannot be part of a date-time, from 0; the
     /// length of the text where it ends too early. `None` from
     /// [`DateTime::from_ticks`](crate::DateTime::from_ticks).
     ///
@@ -77,7 +77,7 @@ pub(super) enum Problem {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) enum Expected {
     Number(Number),
-    Mark(u8),
+    Separator(u8),
     Fraction,
     ColonOrOffset,
     DotOrOffset,
@@ -89,7 +89,7 @@ impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
             Self::Number(number) => return number.fmt(f),
-            Self::Mark(mark) => return sentence!(f, "`{}`", char::from(mark)),
+            Self::Separator(byte) => return sentence!(f, "`{}`", char::from(byte)),
             Self::Fraction => "a fraction of 1 to 12 digits",
             Self::ColonOrOffset => "`:` or an offset (`Z`, `+hh:mm` or `-hh:mm`)",
             Self::DotOrOffset => "`.` or an offset (`Z`, `+hh:mm` or `-hh:mm`)",

@@ -236,11 +236,11 @@ impl DateTime {
     pub fn parse(text: &[u8]) -> Result<Self, DateTimeError> {
         let mut text = Reader::new(text);
         let year = text.number(Number::Year);
-        let month = text.marked(b'-', Number::Month);
+        let month = text.number_after(b'-', Number::Month);
         let last = days_in_month(year, month);
-        let day = text.marked(b'-', Number::Day { last });
-        let hour = text.marked(b'T', Number::Hour);
-        let minute = text.marked(b':', Number::Minute);
+        let day = text.number_after(b'-', Number::Day { last });
+        let hour = text.number_after(b'T', Number::Hour);
+        let minute = text.number_after(b':', Number::Minute);
 
         let mut ticks = 0;
         let mut next = Expected::ColonOrOffset;
@@ -279,15 +279,15 @@ impl DateTime {
         let mut text = Writer::new();
         text.two_digits(year / 100);
         text.two_digits(year % 100);
-        text.mark('-');
+        text.push('-');
         text.two_digits(month);
-        text.mark('-');
+        text.push('-');
         text.two_digits(day);
-        text.mark('T');
+        text.push('T');
         text.two_digits(minutes / 60);
-        text.mark(':');
+        text.push(':');
         text.two_digits(minutes % 60);
-        text.mark(':');
+        text.push(':');
         text.two_digits(ticks / TICKS_PER_SECOND);
         text.fraction(ticks % TICKS_PER_SECOND);
         text.offset(self.offset);

@@ -44,10 +44,10 @@ impl<'a> Reader<'a> {
         0
     }
 
-    /// Takes a mark and the number after it.
-    pub(super) fn marked(&mut self, mark: u8, number: Number) -> u32 {
-        if !self.skip(mark) {
-            self.fail(Expected::Mark(mark));
+    /// Takes a separator and the number after it.
+    pub(super) fn number_after(&mut self, separator: u8, number: Number) -> u32 {
+        if !self.skip(separator) {
+            self.fail(Expected::Separator(separator));
         }
         self.number(number)
     }
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
             self.fail(expected);
         }
         let hours = self.number(Number::Hour);
-        let minutes = self.marked(b':', Number::Minute).wrapping_add(hours.wrapping_mul(60));
+        let minutes = self.number_after(b':', Number::Minute).wrapping_add(hours.wrapping_mul(60));
         // At most 1439.
         let minutes = minutes as i16;
         if west { minutes.wrapping_neg() } else { minutes }
@@ -143,7 +143,7 @@ impl Writer {
     pub(super) fn fraction(&mut self, ticks: u32) {
         let mut rest = ticks;
         if rest > 0 {
-            self.mark('.');
+            self.push('.');
         }
         while rest > 0 {
             rest = rest.wrapping_mul(10);
@@ -154,21 +154,21 @@ impl Writer {
 
     pub(super) fn offset(&mut self, offset: i16) {
         if offset == 0 {
-            return self.mark('Z');
+            return self.push('Z');
         }
-        self.mark(if offset < 0 { '-' } else { '+' });
+        self.push(if offset < 0 { '-' } else { '+' });
         let minutes = u32::from(offset.unsigned_abs());
         self.two_digits(minutes / 60);
-        self.mark(':');
+        self.push(':');
         self.two_digits(minutes % 60);
     }
 
     fn digit(&mut self, digit: u32) {
-        self.mark(char::from_digit(digit, 10).unwrap_or('0'));
+        self.push(char::from_digit(digit, 10).unwrap_or('0'));
     }
 
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(super) fn mark(&mut self, mark: char) {
-        let _ = self.0.push(mark);
+    pub(super) fn push(&mut self, character: char) {
+        let _ = self.0.push(character);
     }
 }

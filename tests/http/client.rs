@@ -27,6 +27,7 @@ const SETTINGS: Settings<'_> = Settings {
     bare: false,
     origin: "http://host",
     clock: None,
+    user_by_id: None,
 };
 
 /// A store with one configuration and one script, and whoever asks it.

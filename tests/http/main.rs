@@ -2,6 +2,7 @@
 //! the tallies behind them.
 
 mod client;
+mod index;
 mod operations;
 mod paging;
 mod refusals;

@@ -307,7 +307,7 @@ fn a_query_option_is_refused_by_its_name() {
     let properties = "$select must list properties of the resource";
     for (path, text) in [
         (h("/runSummary?$top=1"), unknown("$top")),
-        (list("$levels=1"), unknown("an option that begins with $")),
+        (list("$levels=1"), unknown("this option; names are case-sensitive")),
         (list("$top=-1"), "$top must be a number of rows".to_owned()),
         (list("$top="), "$top must be a number of rows".to_owned()),
         (list("$top=+1"), "$top must be a number of rows".to_owned()),

@@ -43,7 +43,7 @@ struct Written {
     devices: BTreeMap<Uuid, (usize, Entry<Uuid, Upn>)>,
     users: BTreeMap<Upn, Entry<Uuid, Upn>>,
     totals: Totals,
-    declared: bool,
+    is_created: bool,
     names: BTreeMap<Upn, Names>,
 }
 
@@ -66,7 +66,7 @@ impl Written {
             self.put(entry);
         }
         self.log.extend(entries);
-        self.declared |= change.creates;
+        self.is_created |= change.creates;
         match &change.change {
             Change::DeclareUser { user, .. } if change.rollout.kind == Kind::Configuration => {
                 let is_declared = tally.user(user).is_some_and(|user| user.declared);
@@ -150,7 +150,7 @@ fn anew(
         anew.insert(id).expect("there is room");
         let Some(written) = written.get(&id) else { continue };
         restore(written, anew.tally_mut(id).expect("just inserted"));
-        assert!(anew.restore_declared(id, written.declared));
+        assert!(anew.restore_created(id, written.is_created));
         for (user, names) in &written.names {
             assert!(anew.restore_names(id, user, names));
         }
@@ -270,7 +270,7 @@ fn a_cleared_store_knows_nothing() {
     for id in ids {
         client.store.insert(id).expect("there is room");
         client.commit(&StoreChange::new(id, declared.clone()));
-        assert!(client.store.restore_declared(id, true));
+        assert!(client.store.restore_created(id, true));
         assert_eq!(client.store.restore_names(id, &ada, &names), id.kind == Kind::Configuration);
         assert!(client.store.set_version(id, 3));
     }
@@ -288,7 +288,7 @@ fn a_cleared_store_knows_nothing() {
             Change::DeclareUser { user: user.clone(), devices: Counts::ZERO, last_update: None };
         assert!(tally.commit(&declared).expect("there is room").is_applied());
         let rollout = client.store.get(id).expect("just inserted");
-        assert_eq!((rollout.is_declared(), rollout.version()), (false, 0));
+        assert_eq!((rollout.is_created(), rollout.version()), (false, 0));
         assert_eq!(*rollout.names(&user), Names::NONE);
     }
 }

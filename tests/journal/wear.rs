@@ -89,6 +89,41 @@ fn the_same_device_over_and_over_takes_no_room() {
 }
 
 #[test]
+fn a_change_that_does_not_fit_forgets_no_tombstone() {
+    type Small = Tally<u16, u16, 64, 8>;
+    let mut flash = Mock::<4, 1024>::new(2);
+    let (mut tally, mut memory) = (Small::new(), Memory::new());
+    let range = flash.range();
+    let opened = Journal::open(&mut flash, range, &mut tally, &mut memory);
+    let (mut journal, _) = block_on(opened).unwrap();
+    let at = DateTime::from_ticks(7, 0).unwrap();
+    let event = |device| Event { device, user: Some(1), state: RunState::Fail, at };
+    let removal = |device| Change::Remove { device, at };
+    let devices = Counts::try_from([1; 6]).unwrap();
+    let declaration = Change::DeclareUser { user: 2, devices, last_update: Some(at) };
+    let mut refused = 0;
+    for device in 0..60 {
+        // There is one tombstone, and a declaration is larger.
+        let Ok(effect) = block_on(journal.commit(&Change::Event(event(device)))) else { break };
+        assert!(effect.is_applied());
+        if journal.tally().tombstones().count() == 0 {
+            let Ok(_) = block_on(journal.commit(&removal(1000 + device))) else { break };
+        }
+        let (before, written) = (journal.tally().clone(), journal.flash().written);
+        if let Err(Error::Full { .. }) = block_on(journal.commit(&declaration)) {
+            refused += 1;
+            assert_eq!(*journal.tally(), before);
+            assert_eq!(journal.tally().tombstones().count(), before.tombstones().count());
+            assert_eq!(journal.flash().written, written);
+        } else {
+            let undone = block_on(journal.commit(&Change::UndeclareUser { user: 2 })).unwrap();
+            assert!(undone.is_applied());
+        }
+    }
+    assert!(refused > 0);
+}
+
+#[test]
 fn a_full_journal_says_so_and_goes_on_with_what_it_has() {
     type Wide = Tally<u64, u64, 500, 5>;
     let mut flash = Mock::<4, 1024>::new(3);

@@ -63,15 +63,15 @@ pub fn side_by_side<P: Contender>(
     }
     assert_eq!(ours.summary(), peer.summary(), "the same events, another summary");
 
-    let pair = in_turns(rounds.rounds, |round| {
+    let pair = paired(rounds.rounds, |order| {
         let reports = workload.next(rounds.events);
         let (ours, peer) = (&mut ours, &mut peer);
-        match round {
-            Turn::First => {
+        match order {
+            Order::Forward => {
                 let ours = time(&workload.fleet, ours, &reports, rounds.read_every);
                 (ours, time(&workload.fleet, peer, &reports, rounds.read_every))
             }
-            Turn::Second => {
+            Order::Reversed => {
                 let peer = time(&workload.fleet, peer, &reports, rounds.read_every);
                 (time(&workload.fleet, ours, &reports, rounds.read_every), peer)
             }
@@ -94,14 +94,14 @@ pub fn two_loads(
     }
     let [first, second] = &mut workloads;
     let [a, b] = &mut tallies;
-    in_turns(rounds.rounds, |turn| {
+    paired(rounds.rounds, |order| {
         let (of_a, of_b) = (first.next(rounds.events), second.next(rounds.events));
-        match turn {
-            Turn::First => {
+        match order {
+            Order::Forward => {
                 let a = time(&first.fleet, a, &of_a, rounds.read_every);
                 (a, time(&second.fleet, b, &of_b, rounds.read_every))
             }
-            Turn::Second => {
+            Order::Reversed => {
                 let b = time(&second.fleet, b, &of_b, rounds.read_every);
                 (time(&first.fleet, a, &of_a, rounds.read_every), b)
             }
@@ -112,15 +112,19 @@ pub fn two_loads(
 /// Whether ours goes first or second: they take turns, so that whatever slows the machine down
 /// slows both.
 #[derive(Clone, Copy)]
-pub enum Turn {
-    First,
-    Second,
+pub enum Order {
+    Forward,
+    Reversed,
 }
 
 /// The medians over so many rounds, each of which gives two times.
-pub fn in_turns(rounds: usize, mut round: impl FnMut(Turn) -> (f64, f64)) -> Pair {
-    let times: Vec<_> =
-        [Turn::First, Turn::Second].into_iter().cycle().take(rounds).map(&mut round).collect();
+pub fn paired(rounds: usize, mut round: impl FnMut(Order) -> (f64, f64)) -> Pair {
+    let times: Vec<_> = [Order::Forward, Order::Reversed]
+        .into_iter()
+        .cycle()
+        .take(rounds)
+        .map(&mut round)
+        .collect();
     let ratios = times.iter().map(|(ours, peer)| ours / peer).collect();
     let (ours, peer) = times.into_iter().unzip();
     Pair { ours: median(ours), peer: median(peer), ratio: median(ratios) }

@@ -11,7 +11,7 @@ use runtally::{DateTime, Event, RunState, Summary, Tally};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::contender::{Pair, Turn, in_turns};
+use crate::contender::{Order, Pair, paired};
 use crate::std_tally::StdTally;
 
 /// The example roll-out: what clients send, in order of arrival.
@@ -257,7 +257,7 @@ fn per_line<A, B>(
         lines.iter().for_each(|line| peer(&mut state, line));
         nanoseconds(start)
     };
-    in_turns(rounds, |turn| in_turn(turn, run_ours, &mut run_peer))
+    paired(rounds, |order| in_order(order, run_ours, &mut run_peer))
 }
 
 fn timed(rounds: usize, times: usize, mut ours: impl FnMut(), mut peer: impl FnMut()) -> Pair {
@@ -266,16 +266,16 @@ fn timed(rounds: usize, times: usize, mut ours: impl FnMut(), mut peer: impl FnM
         run();
         start.elapsed().as_nanos() as f64 / times as f64
     }
-    in_turns(rounds, |turn| in_turn(turn, || time(times, &mut ours), || time(times, &mut peer)))
+    paired(rounds, |order| in_order(order, || time(times, &mut ours), || time(times, &mut peer)))
 }
 
-fn in_turn(turn: Turn, ours: impl FnOnce() -> f64, peer: impl FnOnce() -> f64) -> (f64, f64) {
-    match turn {
-        Turn::First => {
+fn in_order(order: Order, ours: impl FnOnce() -> f64, peer: impl FnOnce() -> f64) -> (f64, f64) {
+    match order {
+        Order::Forward => {
             let ours = ours();
             (ours, peer())
         }
-        Turn::Second => {
+        Order::Reversed => {
             let peer = peer();
             (ours(), peer)
         }

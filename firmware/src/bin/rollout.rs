@@ -65,6 +65,7 @@ const SETTINGS: Settings<'_> = Settings {
     bare: false,
     origin: "",
     clock: None,
+    user_by_id: None,
 };
 
 /// So that the log shows what a refusal looks like.

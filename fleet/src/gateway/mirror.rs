@@ -56,7 +56,7 @@ impl<const N: usize> Mirror<N> {
     }
 
     pub(crate) fn put_summary(&mut self, listed: &Listed) -> Result<(), Failure> {
-        self.store.restore_declared(self.rollout, listed.carried.is_some());
+        self.store.restore_created(self.rollout, listed.carried.is_some());
         self.commit(Change::Declare(listed.reported()))
     }
 

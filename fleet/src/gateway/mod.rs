@@ -213,6 +213,7 @@ impl Gateway {
             bare,
             origin: origin.as_ref().map_or("", Origin::as_str),
             clock: Some(Clock { now: runtally_service::now(), earliest, ahead }),
+            ..Settings::default()
         };
         let request = http::Request {
             method: if head.method == Method::HEAD { "GET" } else { head.method.as_str() },

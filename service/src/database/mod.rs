@@ -127,9 +127,11 @@ impl Database {
         let metadata = lock.metadata().map_err(DatabaseError::File)?;
         check_owner(&metadata)?;
 
-        // The file is there by now, and a path is a path: `file:` in front of it means nothing.
+        // The file is there by now, and a path is a path: `file:` in front of it means nothing, and
+        // `:memory:` is a file. Where it is a link, the log lies beside what it leads to.
+        let real = std::fs::canonicalize(path).map_err(DatabaseError::File)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
+        let mut connection = Connection::open_with_flags(&real, flags)?;
         connection.busy_timeout(PATIENCE)?;
         // More statements than the service has.
         connection.set_prepared_statement_cache_capacity(32);
@@ -149,7 +151,7 @@ impl Database {
         // A disk that takes no writes says so now.
         Tables::new(&schema, &mut numbers, &mut written).probe()?;
         schema.commit()?;
-        let log = with_suffix(path, "-wal");
+        let log = with_suffix(&real, "-wal");
         let log = std::fs::metadata(&log).ok().map(|it| (log, it.dev(), it.ino()));
         let database = (path.to_owned(), metadata.dev(), metadata.ino());
         let files = Files { database, log, _lock: lock };

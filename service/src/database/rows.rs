@@ -14,7 +14,7 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RolloutRow {
     /// Its summary was created by a request.
-    pub is_declared: bool,
+    pub is_created: bool,
     /// Its version.
     pub version: i32,
 }
@@ -85,11 +85,11 @@ impl<'c> Tables<'c> {
     }
 
     fn rollout(&mut self, rollout: RolloutId, row: RolloutRow) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO rollout (kind, id, declared, version) VALUES (?, ?, ?, ?) \
-                   ON CONFLICT DO UPDATE SET declared = excluded.declared, \
+        let sql = "INSERT INTO rollout (kind, id, created, version) VALUES (?, ?, ?, ?) \
+                   ON CONFLICT DO UPDATE SET created = excluded.created, \
                    version = excluded.version RETURNING rollout";
         let id = rollout.id.to_string();
-        let values = params![kind_name(rollout.kind), id, row.is_declared, row.version];
+        let values = params![kind_name(rollout.kind), id, row.is_created, row.version];
         let number = self.prepare(sql)?.query_row(values, |row| row.get(0))?;
         self.numbers.insert(rollout, number);
         Ok(())
@@ -285,8 +285,7 @@ pub(super) fn rollouts(
             [Kind::Configuration, Kind::Script].into_iter().find(|it| kind_name(*it) == kind);
         let kind = kind.ok_or_else(|| wrong(1, "no kind of roll-out"))?;
         let key = RolloutId { kind, id: guid(row, 2)? };
-        let rollout =
-            RolloutRow { is_declared: row.get("declared")?, version: row.get("version")? };
+        let rollout = RolloutRow { is_created: row.get("created")?, version: row.get("version")? };
         let totals = Totals {
             devices: counts(row, row.as_ref().column_index("unknown_devices")?)?,
             users: counts(row, row.as_ref().column_index("unknown_users")?)?,

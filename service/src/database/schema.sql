@@ -14,7 +14,7 @@ CREATE TABLE rollout (
     -- A GUID in lower case.
     id TEXT NOT NULL,
     -- 1: its summary was created by a request.
-    declared INTEGER NOT NULL DEFAULT 0,
+    created INTEGER NOT NULL DEFAULT 0,
     display_name TEXT,
     version INTEGER NOT NULL DEFAULT 0,
     last_run_ticks INTEGER,

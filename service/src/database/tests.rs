@@ -5,28 +5,28 @@ use std::fs;
 use std::path::PathBuf;
 
 use runtally::http::{Request, Settings};
-use runtally::store::{NamesUpdate, RolloutId, Store, StoreChange};
+use runtally::store::{NamesUpdate, RolloutId, StoreChange};
 use runtally::{Change, Entry, Event, RunState};
 use uuid::Uuid;
 
 use super::writer::Claimed;
 use super::*;
-use crate::store::Plan;
+use crate::store::{IndexedStore, Plan};
 
-type Small = Store<2, 1, 6, 4>;
+type Small = IndexedStore<2, 1, 6, 4>;
 
 const CONFIGURATION: RolloutId = RolloutId::configuration(Uuid::from_u128(1));
 const SCRIPT: RolloutId = RolloutId::script(Uuid::from_u128(2));
 
 /// A path for a database, gone when the test ends.
-struct Place(PathBuf);
+struct Scratch(PathBuf);
 
-impl Place {
+impl Scratch {
     fn new(name: &str) -> Self {
         let name = format!("runtally-{}-{name}.sqlite", std::process::id());
-        let place = Self(std::env::temp_dir().join(name));
-        place.remove();
-        place
+        let scratch = Self(std::env::temp_dir().join(name));
+        scratch.remove();
+        scratch
     }
 
     fn remove(&self) {
@@ -51,7 +51,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Scratch {
     fn drop(&mut self) {
         self.remove();
     }
@@ -61,7 +61,7 @@ impl Drop for Place {
 /// does the case of a user's name, which may be any of those it was spelled with.
 fn image(store: &Small) -> String {
     let mut image = String::new();
-    for rollout in store.iter() {
+    for rollout in store.store().iter() {
         let tally = rollout.tally();
         let mut rows: Vec<_> = tally.devices().map(|it| format!("{it:?}")).collect();
         rows.extend(tally.users().map(|user| {
@@ -88,7 +88,7 @@ fn image(store: &Small) -> String {
             "{:?} {} {} {:?}\n{}\n{}\n{totals:?}",
             rollout.id(),
             rollout.version(),
-            rollout.is_declared(),
+            rollout.is_created(),
             tally.summary(),
             rows.join("\n"),
             tombstones.join("\n"),
@@ -117,7 +117,7 @@ fn ask(store: &Small, rng: &mut fastrand::Rng, tick: u32) -> Option<Plan> {
         "hardwareConfigurations" => ("upn", "configurationState"),
         _ => ("userPrincipalName", "runState"),
     };
-    let mut devices = store.get(CONFIGURATION)?.tally().devices();
+    let mut devices = store.store().get(CONFIGURATION)?.tally().devices();
     let known = devices.nth(rng.usize(..6)).map_or(device, |it| *it.device);
     let (method, path, body) = match rng.u8(..20) {
         0..=9 => (
@@ -158,13 +158,13 @@ fn ask(store: &Small, rng: &mut fastrand::Rng, tick: u32) -> Option<Plan> {
         ),
         17 | 18 => {
             let user = upn.parse().expect("a name");
-            let devices = store.get(CONFIGURATION)?.tally().user(&user)?.reported();
+            let devices = store.store().get(CONFIGURATION)?.tally().user(&user)?.reported();
             let change = Change::DeclareUser { user, devices, last_update: None };
             let names = [None, Some(None), Some(Some("Eve".try_into().expect("short")))];
             let (name, email) = (names[rng.usize(..3)], names[rng.usize(..3)]);
             let mut change = StoreChange::new(CONFIGURATION, change);
             change.names = NamesUpdate { name, email };
-            return crate::store::plan(store, change);
+            return crate::store::plan(store.store(), change);
         }
         _ => {
             let change = match rng.u8(..3) {
@@ -172,7 +172,7 @@ fn ask(store: &Small, rng: &mut fastrand::Rng, tick: u32) -> Option<Plan> {
                 1 => Change::UndeclareUser { user: upn.parse().expect("a name") },
                 _ => Change::Retire { device: known },
             };
-            return crate::store::plan(store, StoreChange::new(CONFIGURATION, change));
+            return crate::store::plan(store.store(), StoreChange::new(CONFIGURATION, change));
         }
     };
     let settings = Settings { write_tokens: &["writer"], ..Settings::default() };
@@ -191,11 +191,11 @@ fn ask(store: &Small, rng: &mut fastrand::Rng, tick: u32) -> Option<Plan> {
 
 #[test]
 fn whatever_was_asked_is_there_after_a_restart() {
-    let place = Place::new("random");
+    let scratch = Scratch::new("random");
     for seed in 0..20 {
-        place.remove();
+        scratch.remove();
         let mut rng = fastrand::Rng::with_seed(seed);
-        let (mut database, mut store) = place.open();
+        let (mut database, mut store) = scratch.open();
         let mut changes = 0;
         for tick in 60..360 {
             // Some share a transaction, as far as they may.
@@ -211,33 +211,37 @@ fn whatever_was_asked_is_there_after_a_restart() {
             for plan in &group {
                 Rollouts::commit(&mut store, plan).expect("it was checked");
                 changes += 1;
+                store.audit(plan.rollout).expect("the counts and the index are those of the rows");
             }
             if rng.u8(..30) == 0 {
                 let before = image(&store);
                 drop(database);
-                let (again, restored) = place.open();
+                let (again, restored) = scratch.open();
                 let after = image(&restored);
                 let other = before.lines().zip(after.lines()).find(|(one, other)| one != other);
                 assert_eq!(other, None, "seed {seed}, tick {tick}");
                 assert_eq!(after.len(), before.len(), "seed {seed}, tick {tick}");
+                for rollout in restored.store().iter() {
+                    restored.audit(rollout.id()).expect("the index is that of the rows");
+                }
                 (database, store) = (again, restored);
             }
         }
         assert!(changes > 100, "{changes}");
-        for rollout in store.iter() {
-            rollout.tally().audit().expect("the counts are those of the rows");
+        for rollout in store.store().iter() {
+            store.audit(rollout.id()).expect("the counts and the index are those of the rows");
         }
     }
 }
 
 #[test]
 fn tombstones_beyond_what_the_store_remembers_are_forgotten() {
-    let place = Place::new("tombstones");
-    let (mut database, mut store) = place.open();
+    let scratch = Scratch::new("tombstones");
+    let (mut database, mut store) = scratch.open();
     let at = "2026-11-21T09:30:00Z".parse().expect("a date-time");
     for n in 0..100 {
         let remove = Change::Remove { device: Uuid::from_u128(n), at };
-        let plan = crate::store::plan(&store, StoreChange::new(CONFIGURATION, remove));
+        let plan = crate::store::plan(store.store(), StoreChange::new(CONFIGURATION, remove));
         let plan = plan.expect("it leaves a tombstone");
         database.write_plans(std::slice::from_ref(&plan), 6).expect("it can be written");
         Rollouts::commit(&mut store, &plan).expect("it was checked");
@@ -249,27 +253,27 @@ fn tombstones_beyond_what_the_store_remembers_are_forgotten() {
     }
     let before = image(&store);
     drop(database);
-    assert_eq!(image(&place.open().1), before);
+    assert_eq!(image(&scratch.open().1), before);
 }
 
 #[test]
 fn a_last_run_outlives_the_device_that_ran() {
-    let place = Place::new("last-run");
-    let (mut database, mut store) = place.open();
+    let scratch = Scratch::new("last-run");
+    let (mut database, mut store) = scratch.open();
     let device = Uuid::from_u128(7);
     let at = |text: &str| text.parse().expect("a date-time");
     let event =
         Event { device, user: None, state: RunState::Fail, at: at("2026-11-21T10:00:00+02:00") };
     let remove = Change::Remove { device, at: at("2026-11-21T12:00:00Z") };
     for change in [Change::Event(event), remove] {
-        let plan = crate::store::plan(&store, StoreChange::new(CONFIGURATION, change));
+        let plan = crate::store::plan(store.store(), StoreChange::new(CONFIGURATION, change));
         let plan = plan.expect("it changes something");
         database.write_plans(std::slice::from_ref(&plan), 6).expect("it can be written");
         Rollouts::commit(&mut store, &plan).expect("it was checked");
     }
     drop(database);
-    let (_, restored) = place.open();
-    let rollout = restored.get(CONFIGURATION).expect("it is known");
+    let (_, restored) = scratch.open();
+    let rollout = restored.store().get(CONFIGURATION).expect("it is known");
     assert_eq!(rollout.tally().summary().last_run, Some(at("2026-11-21T08:00:00Z")));
     assert_eq!(image(&restored), image(&store));
 }
@@ -284,7 +288,8 @@ fn changes_that_depend_on_one_another_share_no_transaction() {
         Change::Event(Event { device: Uuid::from_u128(n), user, state: RunState::Fail, at })
     };
     let plan = |store: &Small, change| {
-        crate::store::plan(store, StoreChange::new(CONFIGURATION, change)).expect("a change")
+        crate::store::plan(store.store(), StoreChange::new(CONFIGURATION, change))
+            .expect("a change")
     };
     let one = plan(&store, event(1, "ada", 1));
     assert_eq!(one.written.len(), 1);

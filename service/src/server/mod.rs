@@ -187,13 +187,16 @@ impl Connection {
             if stream.has_failed() {
                 return;
             }
-            // hyper has no answer to a head that never ends.
+            // hyper has no answer to a head that never ends, nor to HTTP/2.
             let has_begun = !parts.read_buf.is_empty();
             let (status, code, message) = if error.is_timeout() {
                 metrics.closed(Closed::Head);
                 (408, "requestTimeout", "the head of the request took too long")
             } else if error.is_incomplete_message() {
                 (400, "badRequest", "the request is not whole")
+            } else if parts.read_buf.starts_with(b"PRI * HTTP/2.0\r\n") {
+                metrics.closed(Closed::Malformed);
+                stream::malformed(400)
             } else {
                 (0, "", "")
             };

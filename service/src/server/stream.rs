@@ -126,7 +126,7 @@ impl AsyncWrite for Stream {
             // First what is before it.
             Some((at @ 1.., _)) => self.write_some(cx, &bytes[..at]),
             Some((_, status)) => {
-                let (code, message) = reason(status);
+                let (status, code, message) = malformed(status);
                 self.metrics.answered(status);
                 self.metrics.closed(Closed::Malformed);
                 tracing::info!(status, "no HTTP request");
@@ -184,16 +184,17 @@ fn bodiless_refusal(bytes: &[u8]) -> Option<(usize, u16)> {
         .then_some((at, status))
 }
 
-/// What hyper found wrong.
-const fn reason(status: u16) -> (&'static str, &'static str) {
-    match status {
+/// A status with its code, and what hyper found wrong.
+pub(super) const fn malformed(status: u16) -> (u16, &'static str, &'static str) {
+    let (code, message) = match status {
         414 => ("uriTooLong", "the address of the request is too long"),
         431 => (
             "requestHeaderFieldsTooLarge",
             "the head of a request may have 16384 bytes and 100 fields",
         ),
         _ => ("badRequest", "this is not an HTTP/1.1 request"),
-    }
+    };
+    (status, code, message)
 }
 
 /// An answer that ends the connection.

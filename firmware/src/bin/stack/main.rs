@@ -217,6 +217,7 @@ const SETTINGS: Settings<'_> = Settings {
     bare: false,
     origin: "http://127.0.0.1:8080",
     clock: None,
+    user_by_id: None,
 };
 
 fn requests(store: &mut Store<1, 1, 16, 4>, bytes: &mut [u8]) {
