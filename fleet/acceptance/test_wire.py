@@ -92,6 +92,22 @@ def test_users_have_the_counts_of_their_devices(gateway, sent):
     assert (status, int(count)) == (200, len(devices))
 
 
+def test_a_user_with_many_devices_has_pages(fleet, gateway, sent):
+    fleet.ingest([event(number, upn="many@example.com") for number in range(10_000, 12_500)])
+    fleet.drain()
+    user = recount.user_id(CONFIGURATION, "many@example.com")
+    path = f"{BASE}/userRunStates/{user}/deviceRunStates"
+    rows, pages = walk(gateway, path)
+    assert pages == 7 and len({row["id"] for row in rows}) == 2_500
+    rows, pages = walk(gateway, f"{path}?$skip=2050&$top=300")
+    assert pages == 2 and len(rows) == 450
+    for number in range(10_000, 12_500):
+        status, _, _ = gateway.ask("DELETE", f"{BASE}/deviceRunStates/{device_id(number)}")
+        assert status == 204
+    fleet.drain()
+    assert gateway.get(f"userRunStates/{user}")[0] == 404
+
+
 def test_counts_selections_and_skips(gateway, sent):
     number = len(recount.greatest(CONFIGURATION, sent))
     status, headers, count = gateway.ask("GET", f"{BASE}/deviceRunStates/$count", token=READ)

@@ -14,8 +14,26 @@ use super::{Asked, Gateway};
 use crate::Failure;
 use crate::ask::{DeviceRow, Place, UserRow};
 
-/// Rows that `$skip` leaves out, fetched at a time.
-const SKIPPED: usize = 10_000;
+/// Rows that `$skip` leaves out, fetched at a time: the server takes messages of 1 MiB.
+const SKIPPED: usize = 1_000;
+
+/// Rows of a list.
+enum Rows {
+    Devices(Vec<DeviceRow>),
+    Users(Vec<UserRow>),
+}
+
+impl Rows {
+    fn places(&self) -> impl Iterator<Item = Place> {
+        let (devices, users): (&[_], &[_]) = match self {
+            Self::Devices(rows) => (rows, &[]),
+            Self::Users(rows) => (&[], rows),
+        };
+        let devices = devices.iter().map(|row| (row.shard, row.device));
+        let users = users.iter().map(|row| (row.shard, row.user));
+        devices.chain(users).map(|(shard, id)| Place { shard, after: Some(id) })
+    }
+}
 
 impl Gateway {
     /// What is read of a roll-out, but its summary.
@@ -73,54 +91,43 @@ impl Gateway {
         let most = query.top.map_or(ROWS, |top| top.min(ROWS));
         let mut mirror = Mirror::<ROWS>::new(rollout, self.version(rollout));
         let mut count = None;
-        let next = match target {
-            Target::UserDevices(user) => {
-                let Some(owner) = self.shards.user(rollout, user).await? else {
-                    return Ok(self.answer_from(&mirror, asked, &query.kept).into_response());
-                };
-                mirror.put_user(&owner)?;
-                count = Some(owner.listed);
-                let from = query.from.after;
-                let wanted = query.skip + most + 1;
-                let rows = self.shards.user_devices(rollout, user, from, wanted).await?;
-                let (rows, next) = page(rows, query.skip, most, place_of_device);
+        if let Target::UserDevices(user) = target {
+            let Some(owner) = self.shards.user(rollout, user).await? else {
+                return Ok(self.answer_from(&mirror, asked, &query.kept).into_response());
+            };
+            mirror.put_user(&owner)?;
+            count = Some(owner.listed);
+        }
+        let (mut from, mut left) = (query.from, query.skip);
+        while left > 0 {
+            let skipped = self.fetch(rollout, target, from, left.min(SKIPPED)).await?;
+            let Some(last) = skipped.places().last() else { break };
+            (from, left) = (last, left - skipped.places().count());
+        }
+        let rows = self.fetch(rollout, target, from, most + 1).await?;
+        // A page of no rows would link to itself.
+        let is_more = most > 0 && rows.places().count() > most;
+        let next = rows.places().take(most).last().filter(|_| is_more);
+        match rows {
+            Rows::Devices(rows) => {
+                let rows = rows.get(..most).unwrap_or(&rows);
+                let names = self.names(rows).await?;
                 for row in rows {
-                    mirror.put_device(&row, Some(&owner.name))?;
-                }
-                next
-            }
-            Target::Users => {
-                let Some(from) = self.skip_users(rollout, &query).await? else {
-                    return Ok(self.written(asked, &mirror, &query, count, None));
-                };
-                let rows = self.shards.users(rollout, from, most + 1).await?;
-                let (rows, next) = page(rows, 0, most, place_of_user);
-                for row in rows {
-                    mirror.put_user(&row)?;
-                }
-                next
-            }
-            _ => {
-                let Some(from) = self.skip_devices(rollout, &query).await? else {
-                    return Ok(self.written(asked, &mirror, &query, count, None));
-                };
-                let rows = self.shards.devices(rollout, from, most + 1).await?;
-                let (rows, next) = page(rows, 0, most, place_of_device);
-                let names = self.names(&rows).await?;
-                for row in &rows {
                     mirror.put_device(row, name_of(row, &names))?;
                 }
-                next
             }
-        };
+            Rows::Users(rows) => {
+                for row in rows.iter().take(most) {
+                    mirror.put_user(row)?;
+                }
+            }
+        }
         if query.count && count.is_none() {
             let whole = self.shards.whole().await?;
             let listed = whole.of(rollout);
             let is_users = matches!(target, Target::Users);
             count = Some(if is_users { listed.users } else { listed.devices });
         }
-        // A page of no rows would link to itself.
-        let next = next.filter(|_| most > 0);
         Ok(self.written(asked, &mirror, &query, count, next))
     }
 
@@ -154,33 +161,21 @@ impl Gateway {
         answered.with_body(text)
     }
 
-    /// The place to begin at, so many devices on; none behind the last one.
-    async fn skip_devices(
+    /// At most as many rows of a list, those after a place.
+    async fn fetch(
         &self,
         rollout: RolloutId,
-        query: &Query,
-    ) -> Result<Option<Place>, Failure> {
-        let (mut from, mut left) = (query.from, query.skip);
-        while left > 0 {
-            let rows = self.shards.devices(rollout, from, left.min(SKIPPED)).await?;
-            let Some(last) = rows.last() else { return Ok(None) };
-            (from, left) = (place_of_device(last), left - rows.len());
-        }
-        Ok(Some(from))
-    }
-
-    async fn skip_users(
-        &self,
-        rollout: RolloutId,
-        query: &Query,
-    ) -> Result<Option<Place>, Failure> {
-        let (mut from, mut left) = (query.from, query.skip);
-        while left > 0 {
-            let rows = self.shards.users(rollout, from, left.min(SKIPPED)).await?;
-            let Some(last) = rows.last() else { return Ok(None) };
-            (from, left) = (place_of_user(last), left - rows.len());
-        }
-        Ok(Some(from))
+        target: Target,
+        from: Place,
+        most: usize,
+    ) -> Result<Rows, Failure> {
+        Ok(match target {
+            Target::Users => Rows::Users(self.shards.users(rollout, from, most).await?),
+            Target::UserDevices(user) => {
+                Rows::Devices(self.shards.user_devices(rollout, user, from.after, most).await?)
+            }
+            _ => Rows::Devices(self.shards.devices(rollout, from, most).await?),
+        })
     }
 
     async fn names(&self, rows: &[DeviceRow]) -> Result<BTreeMap<Uuid, String>, Failure> {
@@ -191,26 +186,4 @@ impl Gateway {
 /// The name of a device's user.
 pub(super) fn name_of<'n>(row: &DeviceRow, names: &'n BTreeMap<Uuid, String>) -> Option<&'n str> {
     names.get(&row.user?).map(String::as_str)
-}
-
-const fn place_of_device(row: &DeviceRow) -> Place {
-    Place { shard: row.shard, after: Some(row.device) }
-}
-
-const fn place_of_user(row: &UserRow) -> Place {
-    Place { shard: row.shard, after: Some(row.user) }
-}
-
-/// The rows of a page, and where the next one begins if there is one.
-fn page<T>(
-    mut rows: Vec<T>,
-    skip: usize,
-    most: usize,
-    place: impl Fn(&T) -> Place,
-) -> (Vec<T>, Option<Place>) {
-    rows.drain(..skip.min(rows.len()));
-    let is_more = rows.len() > most;
-    rows.truncate(most);
-    let next = rows.last().filter(|_| is_more).map(place);
-    (rows, next)
 }
