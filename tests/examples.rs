@@ -38,6 +38,17 @@ fn reports_of_three_protocols_are_events() {
     assert_eq!(out.lines().count(), 4);
 }
 
+#[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+#[test]
+fn a_device_of_a_fleet_takes_what_the_readme_says() {
+    let out = run("shards", &[]);
+    assert!(out.contains("\n60000 devices and "), "{out}");
+    let bytes = out.trim_end().rsplit_once(" = ").expect("a sum").1;
+    let (whole, _) = bytes.split_once('.').expect("tenths");
+    let readme = include_str!("../README.md");
+    assert!(readme.contains(&format!("{whole} bytes a device on x86-64")), "{out}");
+}
+
 /// Sizes are those of a 64-bit machine.
 #[test]
 #[cfg(target_pointer_width = "64")]

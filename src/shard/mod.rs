@@ -73,8 +73,8 @@
 //!
 //! # Changes that depend on the order
 //!
-//! [`Record::Removed`] is a record like any other. Retiring a device is one as well, made of what is
-//! recorded [when it is taken](DeviceShard::retire). The roll-out [begins
+//! [`Record::Removed`] and [`Record::Retired`] are records like any other.
+//! [Retiring](DeviceShard::retire) what is recorded at the moment depends on the order. The roll-out [begins
 //! anew](DeviceShard::begin_anew) in every shard of both stages, in any order. A user is
 //! [declared](UserShard::declare) at a position of the log of the user's shard. Totals that are declared
 //! for the whole roll-out belong to whoever merges: what is carried is what was written minus what was

@@ -1,7 +1,7 @@
 //! Where the rows of a table lie.
 
 /// Where the rows of a [`Tally`](crate::Tally) or a [shard](crate::shard) lie: [`Inline`], or with the
-/// feature `alloc` [`Heap`].
+/// feature `alloc` `Heap`.
 ///
 /// ```
 /// use runtally::{Inline, Storage, Tally};

@@ -47,7 +47,7 @@ use crate::{Counts, Summary};
 ///
 /// `D` and `U` name a device and a user; `DEVICES` and `USERS` are the rows there is room for, any
 /// number from 1 to 65 534. `S` says where they lie: [`Inline`](crate::Inline), or with the feature
-/// `alloc` [`Heap`](crate::Heap). An empty tally is all zero bytes, so a `static` one lies in `.bss`.
+/// `alloc` `Heap`. An empty tally is all zero bytes, so a `static` one lies in `.bss`.
 ///
 /// Events and removals may come late, twice and in any order: the tally is a function of their set,
 /// not of their sequence, for as long as there is room. See [`Change`] for all that may happen.

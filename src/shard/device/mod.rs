@@ -201,7 +201,10 @@ where
     /// Retires a device: [takes in](Self::take) its greatest event as [`Record::Retired`]. What it
     /// counts in stays, it is not listed any more, and a later report undoes it.
     ///
-    /// Unlike records this depends on the order, because it is of what is recorded now.
+    /// Unlike records this depends on the order, because it is of what is recorded now. Use it where
+    /// the order is the same in every replay. Elsewhere write [`Record::Retired`] of the device's event
+    /// to the log: otherwise a stage 2 that heard of another order may go on listing a device as
+    /// retired that stage 1 does not, or the other way round. Counts are the same in any case.
     ///
     /// ```
     /// use runtally::shard::{DeviceShard, Record};
