@@ -1,5 +1,6 @@
 """The audit finds nothing where nothing is wrong, and names the device where something is."""
 
+import json
 import threading
 import uuid
 from datetime import datetime, timezone
@@ -78,7 +79,26 @@ def test_a_device_in_the_log_written_by_hand_is_counted(tmp_path):
         assert status == 200
         assert (row["upn"], row["configurationState"]) == ("ada@example.com", "fail")
         assert row["lastStateUpdateDateTime"] == "2026-11-21T09:30:00.123456Z"
-        # What is no message stops the partition by name.
-        assert b'"seq"' in Nats(fleet.servers[0]).ask(subject, b"\x07nonsense")
+
+
+def test_what_is_no_message_stops_its_partition_until_it_is_removed(tmp_path):
+    with Fleet(tmp_path, PARTITIONS, SHARDS) as fleet:
+        first = fleet.worker()
+        sent = events(100, 400)
+        fleet.ingest(sent[:200])
+        fleet.drain()
+        told = json.loads(Nats(fleet.servers[0]).ask("runtally.devices.2", b"\x07nonsense"))
+        fleet.ingest(sent[200:])
         status = fleet.run("status", "--wait", 3)
-        assert status.returncode == 1 and "not one of this program's format" in status.stdout
+        assert status.returncode == 1
+        assert f"message {told['seq']}: the message is not one of this program's format" in status.stdout
+        delete = f"STREAM.MSG.DELETE.{told['stream']}"
+        assert Nats(fleet.servers[0]).api(delete, {"seq": told["seq"]})["success"]
+        first.terminate()
+        assert first.wait(30) == 0
+        fleet.worker()
+        fleet.drain()
+        differences = recount.differences(
+            recount.summary(CONFIGURATION, sent), fleet.gateway().summary()
+        )
+        assert not differences

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::{self, stream};
+use async_nats::jetstream::stream::{self, RawMessageErrorKind};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -108,7 +109,9 @@ impl Reader {
             if sequence <= self.position.sequence {
                 continue;
             }
-            if sequence != self.position.sequence + 1 {
+            if sequence != self.position.sequence + 1
+                && !self.are_removed(&stream, sequence).await?
+            {
                 return Err(format!("{sequence} after {}", self.position.sequence).into());
             }
             let nanos = nanos(info.published.unix_timestamp_nanos());
@@ -121,6 +124,21 @@ impl Reader {
         }
     }
 
+    /// Whether all messages between the position and this one were removed by hand: as somebody may
+    /// do who has seen that one is malformed.
+    async fn are_removed(&self, stream: &stream::Stream, sequence: u64) -> Result<bool, Failure> {
+        if stream.get_info().await?.state.first_sequence > self.position.sequence + 1 {
+            return Ok(false);
+        }
+        for missing in self.position.sequence + 1..sequence {
+            if time_of(stream, missing).await?.is_some() {
+                return Ok(false);
+            }
+        }
+        tracing::warn!(unit = %self.unit, before = sequence, "messages were removed from the log");
+        Ok(true)
+    }
+
     /// Looks whether the message at the position is the one that was read.
     async fn check(&mut self, stream: &stream::Stream) -> Result<(), Failure> {
         let state = &stream.cached_info().state;
@@ -129,8 +147,7 @@ impl Reader {
         let is_same = if sequence == 0 {
             state.first_sequence <= 1
         } else if is_there && state.messages > 0 {
-            let message = stream.get_raw_message(sequence).await?;
-            nanos(message.time.unix_timestamp_nanos()) == known
+            time_of(stream, sequence).await?.is_none_or(|time| time == known)
         } else {
             // Trimmed by another worker right up to here; nothing is missing.
             state.first_sequence == sequence + 1
@@ -147,6 +164,15 @@ impl Reader {
         self.position = Position { sequence: from, nanos: 0 };
         let _ = self.to.send(Next::Rewound { to: self.position, is_short }).await;
         Ok(())
+    }
+}
+
+/// When the server took a message; none if it was removed.
+async fn time_of(stream: &stream::Stream, sequence: u64) -> Result<Option<i64>, Failure> {
+    match stream.get_raw_message(sequence).await {
+        Ok(message) => Ok(Some(nanos(message.time.unix_timestamp_nanos()))),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
