@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import recount
-from processes import CONFIGURATION, Fleet, until
+from processes import CONFIGURATION, Fleet, Nats, until
 from traffic import events
 
 #: RUNTALLY_FLEET_EVENTS=1000000 makes the same tests large.
@@ -231,6 +231,19 @@ def test_what_the_broker_lost_of_the_log_is_noticed(tmp_path):
         fleet.ingest(sent[half:])
         fleet.worker()
         exact(fleet, sent)
+
+
+def test_a_log_that_begins_after_the_snapshot_is_told(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        sent = events(DEVICES, EVENTS)
+        fleet.ingest(sent)
+        assert Nats(fleet.servers[0]).api("STREAM.PURGE.runtally-devices-1", {"seq": 3})["success"]
+        fleet.worker()
+        told = fleet.run("status", "--wait", 5)
+        assert told.returncode == 1
+        line = next(line for line in told.stdout.splitlines() if line.startswith("devices.1 "))
+        assert "the log begins at 3, and the snapshot ends at 0: what lies between is lost" in line
+        assert "drained" in next(it for it in told.stdout.splitlines() if it.startswith("devices.2 "))
 
 
 def shares(fleet) -> dict:
