@@ -140,13 +140,13 @@ def test_workers_come_and_go(tmp_path):
         feed = Feed(fleet, sent)
         feed.reaches(0.2)
         workers += [fleet.worker() for _ in range(2)]
-        until(60, "five workers share the partitions", lambda: len(shares(fleet)) == 5)
-        assert max(shares(fleet).values()) <= 4
+        # Sixteen partitions, eight of each stage.
+        until(60, "five workers share the partitions", lambda: are_shared(fleet, 5, 4))
         feed.reaches(0.6)
         for worker in workers[:2]:
             worker.terminate()
             assert worker.wait(30) == 0
-        until(60, "three workers share the partitions", lambda: len(shares(fleet)) == 3)
+        until(60, "three workers share the partitions", lambda: are_shared(fleet, 3, 6))
         feed.finish()
         exact(fleet, sent)
 
@@ -253,6 +253,12 @@ def shares(fleet) -> dict:
         worker = line.split()[1]
         found[worker] = found.get(worker, 0) + 1
     return {} if "-" in found else found
+
+
+def are_shared(fleet, workers: int, most: int) -> bool:
+    """Whether so many workers have partitions, and none has more than so many."""
+    found = shares(fleet)
+    return len(found) == workers and max(found.values()) <= most
 
 
 def posted(gateway, event) -> bool:
