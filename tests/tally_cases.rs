@@ -754,6 +754,13 @@ fn absorbing_takes_all_or_nothing() {
     roomy.commit(&remove(4, 60)).expect("no limit near");
     assert_eq!(roomy.absorb(&known(&[(2, 0), (3, 0)])), Ok(()));
     assert!(roomy.device(&2).is_none() && roomy.device(&3).is_some());
+    // And a later one brings its device back before.
+    let mut roomy: Tally<Key, Key, 3, 4> = Tally::new();
+    roomy.apply(&event(1, None, RunState::Fail, 0)).expect("room");
+    roomy.commit(&remove(2, 60)).expect("no limit near");
+    roomy.commit(&remove(4, 60)).expect("no limit near");
+    assert_eq!(roomy.absorb(&known(&[(2, 90), (3, 0)])), Ok(()));
+    assert!(roomy.device(&2).is_some() && roomy.device(&3).is_some());
     // And before another's removal takes it.
     let mut other = known(&[(2, 0)]);
     other.commit(&remove(9, 0)).expect("no limit near");
@@ -773,6 +780,7 @@ fn absorbing_takes_all_or_nothing() {
     tally.apply(&event(1, Some(1), RunState::Fail, 0)).expect("room");
     tally.commit(&remove(2, 60)).expect("no limit near");
     assert_eq!(tally.absorb(&known(&[(2, 60)])), Ok(()));
+    assert_eq!(tally.absorb(&known(&[(2, 0)])), Ok(()));
     assert_eq!(tally.device_count(), 1);
     // More users than there is room for, and more devices.
     let mut tally: Tally<Key, Key, 3, 1> = Tally::new();
@@ -791,6 +799,36 @@ fn absorbing_takes_all_or_nothing() {
     assert!(tally.device(&1).is_none());
     assert!(tally.is_full());
     assert_eq!(tally.audit(), Ok(()));
+}
+
+#[test]
+fn absorbing_needs_no_room_for_a_user_of_late_reports() {
+    let success = |device, user, seconds| event(device, Some(user), RunState::Success, seconds);
+    let mut tally: Tally<Key, Key, 1, 1> = Tally::new();
+    tally.apply(&success(1, 1, 60)).expect("room");
+    let mut other: Tally<Key, Key, 2, 2> = Tally::new();
+    other.apply(&success(1, 2, 0)).expect("room");
+    assert_eq!(tally.absorb(&other), Ok(()));
+    assert!(tally.user(&2).is_none());
+
+    // That a device of another user, retired there, is news here is nothing to this one.
+    let mut tally: Tally<Key, Key, 2, 1> = Tally::new();
+    tally.apply(&success(1, 1, 60)).expect("room");
+    other.apply(&success(3, 1, 90)).expect("room");
+    other.commit(&Change::Retire { device: 3 }).expect("no limit near");
+    assert_eq!(tally.absorb(&other), Ok(()));
+    assert!(tally.user(&2).is_none() && tally.device(&3).is_some());
+
+    // For one of news it does, and without any takes nothing.
+    let mut tally: Tally<Key, Key, 2, 1> = Tally::new();
+    tally.apply(&success(1, 1, 0)).expect("room");
+    tally.apply(&success(3, 1, 0)).expect("room");
+    let before = tally.clone();
+    let mut other: Tally<Key, Key, 2, 2> = Tally::new();
+    other.apply(&success(3, 1, 60)).expect("room");
+    other.apply(&success(1, 2, 60)).expect("room");
+    assert_eq!(tally.absorb(&other), Err(Refusal::UsersFull { capacity: 1 }));
+    assert_eq!(tally, before);
 }
 
 #[test]

@@ -114,6 +114,7 @@ mod tests {
 
     fn comes_back<K: Key + PartialEq + core::fmt::Debug>(key: &K, len: usize) {
         let mut bytes = std::vec![0xAA; K::MAX_LEN + 3];
+        assert!(len <= K::MAX_LEN);
         assert_eq!(key.write(&mut bytes), Some(len));
         assert_eq!(bytes[len..], std::vec![0xAA; K::MAX_LEN + 3 - len]);
         let (read, read_len) = K::read(&bytes).unwrap();

@@ -147,8 +147,9 @@
 //! `sequential-storage` wears the flash as little and needs less of all else, so it is right where a
 //! row may be lost. It appends behind a record whose head was torn; old and new bytes together may
 //! read as one record (its issue 136, open at 8.0.2). Its map cannot write several entries at once, and
-//! an event reads 18 KiB of flash there, 2 KiB in the queue. `ekv` loses nothing, but erases two pages
-//! for an event, as each transaction begins a file: right for many keys written at once.
+//! an event reads 18 KiB of flash there, 2 KiB in the queue. `ekv` loses no row while it mounts, but
+//! erases two pages for an event, as each transaction begins a file: right for many keys written at
+//! once.
 
 /// Awaits a future in a stack frame of its own, so that what it needs there is not in the caller's
 /// frame as well while the caller does something else.
