@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCEPT, ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
+    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
     CONTENT_TYPE, HeaderName, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
@@ -27,7 +27,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::database::{Database, Job, Writer, kind_name};
-use crate::metrics::{self, Format, Metrics};
+use crate::metrics::{self, Metrics, Told};
 use crate::page::Page;
 use crate::pages::Pages;
 use crate::server::Seat;
@@ -192,12 +192,18 @@ impl Service {
 }
 
 fn finish(router: Router<Arc<App>>, app: &Arc<App>) -> Router {
-    router.layer(from_fn_with_state(Arc::clone(app), observe)).with_state(Arc::clone(app))
+    observed(router.with_state(Arc::clone(app)), Arc::clone(&app.options.metrics))
+}
+
+/// The routes behind what every request and answer is held to: one `Host`, one `Authorization`, a
+/// line of the log, one more in the metrics, and headers that keep answers out of caches.
+pub fn observed(router: Router, metrics: Arc<Metrics>) -> Router {
+    router.layer(from_fn_with_state(metrics, observe))
 }
 
 /// One line for each request, and one more in the metrics; and what every answer has. The path is
 /// as it was sent, encoded, so it cannot forge a line.
-async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut response = match inadmissible(&request) {
@@ -208,7 +214,7 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let status = response.status().as_u16();
-    app.options.metrics.answered(status);
+    metrics.answered(status);
     let micros = start.elapsed().as_micros() as u64;
     tracing::info!(%method, path = uri.path(), status, micros, "request");
     response
@@ -285,16 +291,13 @@ async fn metrics_of(State(app): State<Arc<App>>, headers: HeaderMap) -> Response
     if app.access(&headers).is_none() {
         return unauthorized(&headers);
     }
-    let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let format = Format::preferred(accept);
-    let state = metrics::Rollouts {
+    let told = Told {
         totals: &app.totals(),
         overdue: &app.overdue(),
         gate: app.options.gate.as_ref(),
         is_ready: app.is_ready(),
     };
-    let text = app.options.metrics.text(format, &state);
-    ([(CONTENT_TYPE, format.media_type())], text).into_response()
+    app.options.metrics.answer(&headers, &told)
 }
 
 /// Everything else is the library's.
@@ -304,20 +307,34 @@ async fn graph(State(app): State<Arc<App>>, request: Request) -> Response {
     if app.access(&head.headers).is_none() {
         return unauthorized(&head.headers);
     }
+    match take_body(&head, body, app.options.body, app.options.body_time).await {
+        Ok(body) => app.answer(Job { head, body }).await,
+        Err(refusal) => refusal,
+    }
+}
+
+/// The body of a request whose sender may send one, or the answer that refuses it: with a coding, in
+/// more bytes than `limit`, or over a longer time.
+///
+/// # Errors
+///
+/// The refusal: 400, 408, 413 or 415.
+pub async fn take_body(
+    head: &Parts,
+    body: Body,
+    limit: usize,
+    time: Duration,
+) -> Result<Vec<u8>, Response> {
     // Some clients compress what they send, and send it again plain after this answer.
     if !is_identity(&head.headers) {
         let message = "send the body without a Content-Encoding";
         let (status, code) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupportedMediaType");
         let identity = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        return ([identity], refuse(status, code, message)).into_response();
+        return Err(([identity], refuse(status, code, message)).into_response());
     }
-    match read(body, &app.options).await {
-        Ok(body) => {
-            works(&head.extensions);
-            app.answer(Job { head, body }).await
-        }
-        Err(refusal) => refusal,
-    }
+    let body = read(body, limit, time).await?;
+    works(&head.extensions);
+    Ok(body)
 }
 
 /// The client waits for its answer.
@@ -339,8 +356,7 @@ fn is_identity(headers: &HeaderMap) -> bool {
 
 /// The body, whole. Whatever pieces it comes in, it is kept in one buffer, which is at most as long
 /// as a body may be.
-async fn read(mut body: Body, options: &Options) -> Result<Vec<u8>, Response> {
-    let limit = options.body;
+async fn read(mut body: Body, limit: usize, time: Duration) -> Result<Vec<u8>, Response> {
     let too_long = || {
         let message = format!("the body is longer than {limit} bytes");
         refuse(StatusCode::PAYLOAD_TOO_LARGE, "requestTooLarge", &message)
@@ -370,11 +386,11 @@ async fn read(mut body: Body, options: &Options) -> Result<Vec<u8>, Response> {
         }
         Ok(whole)
     };
-    let refusal = match timeout(options.body_time, whole).await {
+    let refusal = match timeout(time, whole).await {
         Ok(Ok(whole)) => return Ok(whole),
         Ok(Err(refusal)) => refusal,
         Err(_) => {
-            let message = format!("the body took longer than {:?}", options.body_time);
+            let message = format!("the body took longer than {time:?}");
             refuse(StatusCode::REQUEST_TIMEOUT, "requestTimeout", &message)
         }
     };
@@ -502,8 +518,9 @@ impl Options {
     }
 }
 
-/// An answer of the library, taken out of its buffer.
-fn response(answer: &http::Response<'_>, body: Vec<u8>) -> Response {
+/// An answer of the library, with the body taken out of its buffer.
+#[must_use]
+pub fn response(answer: &http::Response<'_>, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     // The library knows no status that is none.
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
@@ -537,8 +554,15 @@ fn json_headers() -> [(HeaderName, HeaderValue); 1] {
     [(CONTENT_TYPE, HeaderValue::from_static("application/json"))]
 }
 
-/// An error of this service.
-pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
+/// An error in the shape of Graph's, as an answer.
+///
+/// ```
+/// use axum::http::StatusCode;
+/// let answer = runtally_service::refuse(StatusCode::NOT_FOUND, "itemNotFound", "no such resource");
+/// assert_eq!(answer.status(), 404);
+/// ```
+#[must_use]
+pub fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
     let headers = [
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

@@ -35,11 +35,12 @@ mod server;
 mod store;
 mod tokens;
 
-pub use app::{Options, Service};
+pub use app::{Options, Service, observed, refuse, response, take_body};
 pub use database::{Claims, Database, DatabaseError, MOST_BYTES, RolloutRow, Written};
 pub use log::{Line, Log};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Told};
 pub use origin::{NoOrigin, Origin};
-pub use server::{Limits, RESERVE, serve};
-pub use store::{IndexedStore, Plan, Rollouts, Totals};
+pub use page::Page;
+pub use server::{Limits, RESERVE, Routes, serve};
+pub use store::{IndexedStore, Plan, Rollouts, Totals, now};
 pub use tokens::{LONGEST, SHORTEST, TokenError, Tokens};

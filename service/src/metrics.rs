@@ -5,6 +5,9 @@ use std::fmt::{Display, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
 use runtally::store::RolloutId;
 use runtally::{Gate, RunState, Verdict};
 
@@ -21,11 +24,16 @@ pub(crate) enum Format {
 }
 
 /// What there is to tell of the roll-outs.
-pub(crate) struct Rollouts<'a> {
-    pub(crate) totals: &'a [Totals],
-    pub(crate) overdue: &'a HashMap<RolloutId, usize>,
-    pub(crate) gate: Option<&'a Gate>,
-    pub(crate) is_ready: bool,
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// The counts of every roll-out.
+    pub totals: &'a [Totals],
+    /// How many devices of each are overdue.
+    pub overdue: &'a HashMap<RolloutId, usize>,
+    /// When a roll-out is to be stopped.
+    pub gate: Option<&'a Gate>,
+    /// Whether changes can be made durable.
+    pub is_ready: bool,
 }
 
 /// A word for what a gate says.
@@ -143,10 +151,18 @@ impl Metrics {
         self.log_lines_lost.load(Ordering::Relaxed)
     }
 
+    /// The answer to a request for metrics: all of it, in the format its sender prefers.
+    #[must_use]
+    pub fn answer(&self, headers: &HeaderMap, told: &Told<'_>) -> Response {
+        let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let format = Format::preferred(accept);
+        ([(CONTENT_TYPE, format.media_type())], self.text(format, told)).into_response()
+    }
+
     /// The text in this format, the counts of the roll-outs among it. Samples come in the same
     /// order every time.
-    pub(crate) fn text(&self, format: Format, rollouts: &Rollouts<'_>) -> String {
-        let Rollouts { totals, overdue, gate, is_ready } = *rollouts;
+    fn text(&self, format: Format, told: &Told<'_>) -> String {
+        let Told { totals, overdue, gate, is_ready } = *told;
         let mut text = Text { format, text: String::new() };
         text.family("devices", "gauge", "Devices in each run state");
         for it in totals {

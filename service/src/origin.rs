@@ -32,7 +32,7 @@ impl Origin {
     /// [`NoOrigin`] if there is no `Host` header, more than one, or one that is no host.
     ///
     /// Source: RFC 9112, section 3.2: such a request is answered with 400.
-    pub(crate) fn of(headers: &HeaderMap, target: &Uri) -> Result<Self, NoOrigin> {
+    pub fn of(headers: &HeaderMap, target: &Uri) -> Result<Self, NoOrigin> {
         let mut hosts = headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(NoOrigin) };
         let host = Authority::try_from(host.as_bytes()).map_err(|_| NoOrigin)?;

@@ -12,12 +12,15 @@ const PAGE: &str = include_str!("page.html");
 
 /// The page with its policy: its one script and one style, each named by its hash, and requests to
 /// where it came from.
-pub(crate) struct Page {
+#[derive(Clone, Debug)]
+pub struct Page {
     policy: HeaderValue,
 }
 
 impl Page {
-    pub(crate) fn new() -> Self {
+    /// The page.
+    #[must_use]
+    pub fn new() -> Self {
         let policy = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; \
              img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
@@ -30,7 +33,9 @@ impl Page {
         Self { policy: policy.unwrap_or(HeaderValue::from_static("default-src 'none'")) }
     }
 
-    pub(crate) fn response(&self) -> Response {
+    /// What `GET /` answers.
+    #[must_use]
+    pub fn response(&self) -> Response {
         let headers = [
             (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
             (CONTENT_SECURITY_POLICY, self.policy.clone()),
@@ -38,6 +43,12 @@ impl Page {
             (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ];
         (headers, Bytes::from_static(PAGE.as_bytes())).into_response()
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

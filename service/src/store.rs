@@ -406,7 +406,12 @@ fn updated(before: &Names, update: &NamesUpdate<'_>) -> Names {
 }
 
 /// The time now.
-pub(crate) fn now() -> DateTime {
+///
+/// ```
+/// assert!(runtally_service::now() > runtally::DateTime::MIN);
+/// ```
+#[must_use]
+pub fn now() -> DateTime {
     let elapsed = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let now = DateTime::from_unix(elapsed.as_secs().cast_signed(), elapsed.subsec_nanos());
     // The system's clock is before the year 10000.

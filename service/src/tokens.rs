@@ -90,8 +90,9 @@ impl Tokens {
         settings.access(authorization)
     }
 
-    /// Those that may read, and those that may write.
-    pub(crate) fn both(&self) -> (Vec<&str>, Vec<&str>) {
+    /// Those that may read, and those that may write: what [`Settings`] take.
+    #[must_use]
+    pub fn both(&self) -> (Vec<&str>, Vec<&str>) {
         (texts(&self.read), texts(&self.write))
     }
 

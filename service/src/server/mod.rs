@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use tower_service::Service as _;
 
 use crate::app::{Service, problem, refuse};
-use crate::metrics::Closed;
+use crate::metrics::{Closed, Metrics};
 use places::Places;
 pub(crate) use places::Seat;
 use stream::Stream;
@@ -74,13 +74,29 @@ pub const RESERVE: usize = 256;
 /// old enough to make room.
 const WAIT: Duration = Duration::from_secs(3);
 
+/// What [`serve`] answers with: a [`Service`], or other paths behind the same limits.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    /// Who answers requests. `/healthz` and `/readyz` are asked however busy it is.
+    pub router: Router,
+    /// What is counted of connections and refusals.
+    pub metrics: Arc<Metrics>,
+}
+
+impl From<Service> for Routes {
+    fn from(service: Service) -> Self {
+        Self { router: service.router, metrics: service.metrics }
+    }
+}
+
 /// Serves until `shutdown` is ready, then lets the requests under way finish.
 pub async fn serve(
     listener: TcpListener,
-    service: Service,
+    routes: impl Into<Routes>,
     limits: &Limits,
     shutdown: impl Future<Output = ()>,
 ) {
+    let service = routes.into();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head)
@@ -128,7 +144,7 @@ pub async fn serve(
 }
 
 struct Connection {
-    service: Service,
+    service: Routes,
     seat: Arc<Seat>,
     limits: Limits,
 }
@@ -202,7 +218,7 @@ impl Connection {
 
 /// Answers the requests of one connection.
 struct Answers {
-    service: Service,
+    service: Routes,
     seat: Arc<Seat>,
 }
 

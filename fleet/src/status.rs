@@ -1,0 +1,105 @@
+//! `status`: every unit with its worker, position and lag, as a table.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use async_nats::{Client, jetstream};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::{Instant, sleep};
+
+use crate::Failure;
+use crate::ask::{Body, Head, Question, ask};
+use crate::connect::{self, Nats};
+use crate::layout::{Layout, Stage, Unit};
+
+/// How long a worker may take to answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Units asked at a time.
+const AT_A_TIME: usize = 32;
+
+/// The time between two looks.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// One unit as it is now.
+struct Seen {
+    unit: Unit,
+    /// The last message on the log, looked at before the worker was asked.
+    last: u64,
+    answer: Option<(Head, usize, usize)>,
+}
+
+impl Seen {
+    /// Whether all that was on the log is taken in, and on the log of users if it follows from it.
+    fn is_drained(&self) -> bool {
+        self.answer.as_ref().is_some_and(|(head, ..)| head.acknowledged >= self.last)
+    }
+}
+
+/// Prints the table; waits until everything is drained, if it is to. Gives whether it is.
+pub(crate) async fn run(nats: &Nats, wait: Option<Duration>) -> Result<bool, Failure> {
+    let client = nats.connect("status").await?;
+    let jetstream = connect::jetstream(&client);
+    let layout = Layout::load(&jetstream).await?;
+    let until = wait.map(|wait| Instant::now() + wait);
+    loop {
+        let mut all = look(&client, &jetstream, layout, Stage::Devices).await?;
+        // What follows from those is on the log of users by now.
+        all.extend(look(&client, &jetstream, layout, Stage::Users).await?);
+        let is_drained = all.iter().all(Seen::is_drained);
+        if is_drained || until.is_none_or(|until| Instant::now() >= until) {
+            print!("{}", table(&all));
+            return Ok(is_drained);
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+async fn look(
+    client: &Client,
+    jetstream: &jetstream::Context,
+    layout: Layout,
+    stage: Stage,
+) -> Result<Vec<Seen>, Failure> {
+    let units = (0..layout.partitions).map(|partition| Unit { stage, partition });
+    stream::iter(units)
+        .map(|unit| async move {
+            let last = jetstream.get_stream(unit.stream()).await?.cached_info().state.last_sequence;
+            let answer = ask(client, unit, &Question::Summaries, PATIENCE).await.ok();
+            let answer = answer.and_then(|(head, body)| match body {
+                Body::Summaries { rows, ghosts, .. } => Some((head, rows, ghosts)),
+                _ => None,
+            });
+            Ok(Seen { unit, last, answer })
+        })
+        .buffered(AT_A_TIME)
+        .try_collect()
+        .await
+}
+
+fn table(all: &[Seen]) -> String {
+    let mut text = format!(
+        "{:<12} {:<16} {:>10} {:>8} {:>9} {:>7}  {}\n",
+        "partition", "worker", "position", "lag", "rows", "ghosts", "state"
+    );
+    for Seen { unit, last, answer } in all {
+        let Some((head, rows, ghosts)) = answer else {
+            let state = "no worker answers";
+            let _ =
+                writeln!(text, "{unit:<12} {:<16} {:>10} {last:>8}{:>19}  {state}", "-", "-", "");
+            continue;
+        };
+        let lag = last.saturating_sub(head.acknowledged);
+        let state = match (&head.stopped, lag) {
+            (Some(reason), _) => reason,
+            (None, 0) => "drained",
+            (None, _) => "reads",
+        };
+        let _ = writeln!(
+            text,
+            "{unit:<12} {:<16} {:>10} {lag:>8} {rows:>9} {ghosts:>7}  {state}",
+            head.worker, head.applied
+        );
+    }
+    text
+}

@@ -1,0 +1,138 @@
+//! Snapshots: the rows of a unit in the object store, and which ones hold in a bucket.
+
+use std::collections::BTreeMap;
+
+use async_nats::jetstream::{self, kv, object_store::ObjectStore};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
+
+use super::log::Position;
+use crate::Failure;
+use crate::crash::{self, Point};
+use crate::layout::{self, Unit};
+
+/// What the bucket says of a unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    /// How far the log was read for these rows.
+    pub(crate) position: Position,
+    /// The rows.
+    pub(crate) object: String,
+}
+
+/// Where snapshots are kept.
+#[derive(Clone)]
+pub(crate) struct Snapshots {
+    jetstream: jetstream::Context,
+    bucket: kv::Store,
+    objects: ObjectStore,
+}
+
+/// How often a swap is tried against others.
+const TRIES: usize = 5;
+
+impl Snapshots {
+    pub(crate) async fn open(jetstream: &jetstream::Context) -> Result<Self, Failure> {
+        Ok(Self {
+            jetstream: jetstream.clone(),
+            bucket: jetstream.get_key_value(layout::SNAPSHOTS).await?,
+            objects: jetstream.get_object_store(layout::ROWS).await?,
+        })
+    }
+
+    /// What holds of a unit, and its revision.
+    pub(crate) async fn find(&self, unit: &str) -> Result<(Snapshot, u64), Failure> {
+        let entry = self.bucket.entry(unit).await?;
+        Ok(match entry.filter(|entry| entry.operation == kv::Operation::Put) {
+            Some(entry) => (serde_json::from_slice(&entry.value)?, entry.revision),
+            None => (Snapshot::default(), 0),
+        })
+    }
+
+    /// The rows of a snapshot; none if there is no snapshot yet.
+    pub(crate) async fn rows(&self, snapshot: &Snapshot) -> Result<Option<Vec<u8>>, Failure> {
+        if snapshot.object.is_empty() {
+            return Ok(None);
+        }
+        let mut object = self.objects.get(&snapshot.object).await?;
+        let mut rows = Vec::with_capacity(object.info().size);
+        // The client compares the digest.
+        object.read_to_end(&mut rows).await?;
+        Ok(Some(rows))
+    }
+
+    /// Makes these rows the ones that hold, unless newer ones do. Call it only when everything that
+    /// was sent for them is acknowledged. With `rewinds` the log began anew, so that newer is not
+    /// what has the greater number.
+    pub(crate) async fn store(
+        &self,
+        unit: Unit,
+        position: Position,
+        rows: Vec<u8>,
+        rewinds: bool,
+    ) -> Result<bool, Failure> {
+        let object = format!("{unit}-{}-{:08x}", position.sequence, getrandom::u32()?);
+        self.objects.put(object.as_str(), &mut rows.as_slice()).await?;
+        crash::here(Point::Stored);
+        let new = Snapshot { position, object };
+        let value = Bytes::from(serde_json::to_vec(&new)?);
+        for _ in 0..TRIES {
+            let (old, revision) = self.find(&unit.to_string()).await?;
+            // Rows of this position may have been tidied away meanwhile.
+            let is_there = !rewinds || self.objects.info(&new.object).await.is_ok();
+            if !is_there || (!rewinds && old.position.sequence >= position.sequence) {
+                break;
+            }
+            match self.bucket.update(unit.to_string(), value.clone(), revision).await {
+                Ok(_) => {
+                    crash::here(Point::Swapped);
+                    self.trim(unit, position, &old).await?;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let _ = self.objects.delete(&new.object).await;
+        Ok(false)
+    }
+
+    /// Removes rows that workers stored and did not live to make hold. Those of a later position than
+    /// the one that holds may still come to: they stay.
+    pub(crate) async fn tidy(&self) -> Result<(), Failure> {
+        let mut objects = self.objects.list().await?;
+        let mut found = BTreeMap::<String, Vec<(u64, String)>>::new();
+        while let Some(object) = objects.next().await {
+            let name = object?.name;
+            let mut parts = name.split('-');
+            if let (Some(unit), Some(sequence)) = (parts.next(), parts.next())
+                && let Ok(sequence) = sequence.parse()
+            {
+                found.entry(unit.to_owned()).or_default().push((sequence, name));
+            }
+        }
+        for (unit, objects) in found {
+            let (holds, _) = self.find(&unit).await?;
+            let is_over = |(sequence, name): &(u64, String)| {
+                *sequence <= holds.position.sequence && *name != holds.object
+            };
+            for (_, name) in objects.into_iter().filter(is_over) {
+                self.objects.delete(name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what the snapshot has made superfluous. The message at the position stays: by it one
+    /// sees that the log is still the same.
+    async fn trim(&self, unit: Unit, position: Position, old: &Snapshot) -> Result<(), Failure> {
+        let stream = self.jetstream.get_stream_no_info(unit.stream()).await?;
+        stream.purge().sequence(position.sequence).await?;
+        if !old.object.is_empty() {
+            self.objects.delete(&old.object).await?;
+        }
+        Ok(())
+    }
+}
