@@ -432,7 +432,7 @@ impl App {
             Some(writer) if !is_read => writer.answer(job).await,
             _ if is_read => {
                 // It is never closed.
-                let _place = self.reads.acquire().await;
+                let _permit = self.reads.acquire().await;
                 let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
                 self.options.reply(&self.pages, &*store, &job).0
             }

@@ -61,9 +61,9 @@ pub struct Metrics {
 /// Why the service closed a connection that its client wanted to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Closed {
-    /// It waited longest when another was to have its place.
+    /// It waited longest when another was to have its slot.
     Evicted,
-    /// There was no place for it.
+    /// There was no slot for it.
     Refused,
     /// The head of a request took too long, or did not begin.
     Head,

@@ -499,7 +499,7 @@ fn it_ends_when_told_in_the_midst_of_anything() {
 }
 
 #[test]
-fn one_address_leaves_places_to_others() {
+fn one_address_leaves_room_for_others() {
     let args = ["--log", "off", "--connections", "8", "--connections-per-address", "4"];
     let service = Process::start(&args);
     let (stop, refused) = (AtomicBool::new(false), AtomicBool::new(false));

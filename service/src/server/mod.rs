@@ -1,6 +1,6 @@
 //! Connections: taken up to a limit, held to a time in both directions, let finish at the end.
 
-mod places;
+mod admission;
 mod stream;
 
 use std::future::{Future, poll_fn};
@@ -24,8 +24,8 @@ use tower_service::Service as _;
 
 use crate::app::{Service, problem, refuse};
 use crate::metrics::{Closed, Metrics};
-use places::Places;
-pub(crate) use places::Seat;
+use admission::Admission;
+pub(crate) use admission::Seat;
 use stream::Stream;
 
 /// What clients may cost.
@@ -67,10 +67,10 @@ const DRAIN: Duration = Duration::from_secs(10);
 const DRAIN_PAUSE: Duration = Duration::from_secs(2);
 
 /// Connections beyond [`Limits::connections`]: they may ask for the health of the service, and wait
-/// a moment for a place to ask for more.
+/// a moment for a slot to ask for more.
 pub const RESERVE: usize = 256;
 
-/// How long a connection of the reserve waits for a place: longer than it takes the youngest to be
+/// How long a connection of the reserve waits for a slot: longer than it takes the youngest to be
 /// old enough to make room.
 const WAIT: Duration = Duration::from_secs(3);
 
@@ -103,7 +103,7 @@ pub async fn serve(
         .max_buf_size(HEAD)
         // A client that has said all it has to say still wants its answer.
         .half_close(true);
-    let places = Arc::new(Places::new(*limits, Arc::clone(&service.metrics)));
+    let admission = Arc::new(Admission::new(*limits, Arc::clone(&service.metrics)));
     let (ends, end) = watch::channel(());
     // Closed when the last connection has dropped its half.
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
@@ -111,7 +111,7 @@ pub async fn serve(
 
     loop {
         let next = async {
-            places.room().await;
+            admission.room().await;
             listener.accept().await
         };
         let accepted = tokio::select! {
@@ -127,7 +127,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let seat = places.take(peer.ip());
+        let seat = admission.take(peer.ip());
         let connection = Connection { service: service.clone(), seat, limits: *limits };
         let (http, end, alive) = (http.clone(), end.clone(), alive.clone());
         tokio::spawn(async move {
@@ -238,7 +238,7 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Answers {
         Box::pin(async move {
             let mut request = request.map(Body::new);
             let path = request.uri().path();
-            let response = if Service::is_always_answered(path) || seat.is_placed(WAIT).await {
+            let response = if Service::is_always_answered(path) || seat.is_admitted(WAIT).await {
                 request.extensions_mut().insert(Arc::clone(&seat));
                 call(&mut service.router.clone(), request).await
             } else {

@@ -15,13 +15,13 @@ use crate::metrics::Metrics;
 /// A connection that has waited for its client for less than this makes no room for another.
 const YOUNG: Duration = Duration::from_secs(1);
 
-/// All connections.
+/// Admission control of all connections.
 ///
-/// A new one is *placed* if there is a place for it, or else gets a seat in the reserve. Whoever
-/// waits there for a place has it made: of the address with the most connections, the one that has
+/// A new one is *admitted* if there is a slot for it, or else gets a seat in the reserve. Whoever
+/// waits there for a slot has it made: of the address with the most connections, the one that has
 /// waited for its client longest is closed. So connections that do nothing starve nobody,
 /// whoever opened them, and many from one address do not drive out a few from others.
-pub(super) struct Places {
+pub(super) struct Admission {
     limits: Limits,
     metrics: Arc<Metrics>,
     start: Instant,
@@ -33,10 +33,10 @@ pub(super) struct Places {
 #[derive(Default)]
 struct State {
     seats: HashMap<u64, Held>,
-    /// Seats of each network: all, and those with a place.
+    /// Seats of each network: all, and those with a slot.
     networks: HashMap<IpAddr, [usize; 2]>,
     next: u64,
-    placed: usize,
+    admitted: usize,
 }
 
 struct Held {
@@ -45,8 +45,8 @@ struct Held {
 }
 
 impl Held {
-    fn is_placed(&self) -> bool {
-        self.shared.is_placed.load(Ordering::Relaxed)
+    fn is_admitted(&self) -> bool {
+        self.shared.is_admitted.load(Ordering::Relaxed)
     }
 }
 
@@ -54,21 +54,21 @@ impl Held {
 pub(crate) struct Seat {
     number: u64,
     network: IpAddr,
-    places: Arc<Places>,
+    admission: Arc<Admission>,
     shared: Arc<Shared>,
 }
 
 struct Shared {
     /// The millisecond since when the client is waited for; 0, it waits for us.
     since: AtomicU64,
-    is_placed: AtomicBool,
-    /// It waits for a place with a request at hand.
+    is_admitted: AtomicBool,
+    /// It waits for a slot with a request at hand.
     is_queued: AtomicBool,
     is_leaving: AtomicBool,
     leave: Notify,
 }
 
-impl Places {
+impl Admission {
     pub(super) fn new(limits: Limits, metrics: Arc<Metrics>) -> Self {
         let state = Mutex::default();
         Self { limits, metrics, start: Instant::now(), state, freed: Notify::new() }
@@ -87,11 +87,11 @@ impl Places {
         loop {
             {
                 let mut state = self.state();
-                let is_full = state.seats.len() - state.placed >= RESERVE;
+                let is_full = state.seats.len() - state.admitted >= RESERVE;
                 if !is_full {
                     return;
                 }
-                state.evict(self.now(), 0, |held| !held.is_placed());
+                state.evict(self.now(), 0, |held| !held.is_admitted());
             }
             // It may have been freed in between.
             let _ = timeout(Duration::from_millis(10), self.freed.notified()).await;
@@ -103,7 +103,7 @@ impl Places {
         let network = network(client);
         let shared = Arc::new(Shared {
             since: AtomicU64::new(self.now()),
-            is_placed: AtomicBool::new(false),
+            is_admitted: AtomicBool::new(false),
             is_queued: AtomicBool::new(false),
             is_leaving: AtomicBool::new(false),
             leave: Notify::new(),
@@ -113,34 +113,34 @@ impl Places {
         state.next += 1;
         state.networks.entry(network).or_default()[0] += 1;
         state.seats.insert(number, Held { network, shared: Arc::clone(&shared) });
-        self.place(&mut state, number, network);
+        self.admit(&mut state, number, network);
         drop(state);
         self.metrics.opened();
-        Arc::new(Seat { number, network, places: Arc::clone(self), shared })
+        Arc::new(Seat { number, network, admission: Arc::clone(self), shared })
     }
 
-    /// Gives the seat a place if there is one.
-    fn place(&self, state: &mut State, number: u64, network: IpAddr) -> bool {
-        let of_network = state.networks.get(&network).map_or(0, |[_, placed]| *placed);
-        if state.placed >= self.limits.connections
+    /// Gives the seat a slot if there is one.
+    fn admit(&self, state: &mut State, number: u64, network: IpAddr) -> bool {
+        let of_network = state.networks.get(&network).map_or(0, |[_, admitted]| *admitted);
+        if state.admitted >= self.limits.connections
             || of_network >= self.limits.connections_per_address
         {
             return false;
         }
         if let Some(held) = state.seats.get_mut(&number) {
-            held.shared.is_placed.store(true, Ordering::Relaxed);
-            state.placed += 1;
+            held.shared.is_admitted.store(true, Ordering::Relaxed);
+            state.admitted += 1;
             state.networks.entry(network).or_default()[1] += 1;
         }
         true
     }
 
-    /// Closes a placed connection to make room for one of this network.
-    fn make_place(&self, state: &mut State, network: IpAddr) {
-        let of_network = state.networks.get(&network).map_or(0, |[_, placed]| *placed);
+    /// Closes an admitted connection to make room for one of this network.
+    fn make_room(&self, state: &mut State, network: IpAddr) {
+        let of_network = state.networks.get(&network).map_or(0, |[_, admitted]| *admitted);
         let is_own = of_network >= self.limits.connections_per_address;
         state.evict(self.now(), YOUNG.as_millis() as u64, |held| {
-            held.is_placed() && (!is_own || held.network == network)
+            held.is_admitted() && (!is_own || held.network == network)
         });
     }
 }
@@ -169,7 +169,7 @@ impl State {
 impl Seat {
     /// The client is waited for: for a request, the rest of one, or to read an answer.
     pub(crate) fn waits(&self) {
-        self.shared.since.store(self.places.now(), Ordering::Relaxed);
+        self.shared.since.store(self.admission.now(), Ordering::Relaxed);
     }
 
     /// The client waits for its answer.
@@ -182,7 +182,7 @@ impl Seat {
         loop {
             self.shared.leave.notified().await;
             if self.shared.is_queued.load(Ordering::Relaxed) {
-                // It is told that there is no place.
+                // It is told that there is no slot.
                 continue;
             }
             if self.shared.since.load(Ordering::Relaxed) > 0 {
@@ -193,26 +193,26 @@ impl Seat {
         }
     }
 
-    /// True if the connection has a place, or gets one within `limit`.
-    pub(super) async fn is_placed(&self, limit: Duration) -> bool {
-        if self.shared.is_placed.load(Ordering::Relaxed) {
+    /// True if the connection has a slot, or gets one within `limit`.
+    pub(super) async fn is_admitted(&self, limit: Duration) -> bool {
+        if self.shared.is_admitted.load(Ordering::Relaxed) {
             return true;
         }
         self.shared.is_queued.store(true, Ordering::Relaxed);
-        let is_placed = self.queue(Deadline::now() + limit).await;
+        let is_admitted = self.queue(Deadline::now() + limit).await;
         self.shared.is_queued.store(false, Ordering::Relaxed);
-        is_placed
+        is_admitted
     }
 
     async fn queue(&self, deadline: Deadline) -> bool {
         loop {
             {
-                let mut state = self.places.state();
-                if self.places.place(&mut state, self.number, self.network) {
+                let mut state = self.admission.state();
+                if self.admission.admit(&mut state, self.number, self.network) {
                     self.shared.is_leaving.store(false, Ordering::Relaxed);
                     return true;
                 }
-                self.places.make_place(&mut state, self.network);
+                self.admission.make_room(&mut state, self.network);
             }
             let is_leaving = self.shared.is_leaving.load(Ordering::Relaxed);
             if is_leaving || Deadline::now() >= deadline {
@@ -220,28 +220,28 @@ impl Seat {
             }
             // Somebody may have left in between, or grown old enough to leave.
             let next = (Deadline::now() + Duration::from_millis(50)).min(deadline);
-            let _ = timeout_at(next, self.places.freed.notified()).await;
+            let _ = timeout_at(next, self.admission.freed.notified()).await;
         }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut state = self.places.state();
+        let mut state = self.admission.state();
         if let Some(held) = state.seats.remove(&self.number) {
-            let placed = usize::from(held.is_placed());
-            state.placed -= placed;
+            let admitted = usize::from(held.is_admitted());
+            state.admitted -= admitted;
             if let Some(count) = state.networks.get_mut(&self.network) {
                 count[0] -= 1;
-                count[1] -= placed;
+                count[1] -= admitted;
                 if count[0] == 0 {
                     state.networks.remove(&self.network);
                 }
             }
         }
         drop(state);
-        self.places.metrics.ended();
-        self.places.freed.notify_waiters();
+        self.admission.metrics.ended();
+        self.admission.freed.notify_waiters();
     }
 }
 
@@ -260,9 +260,9 @@ fn network(client: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn places(connections: usize, connections_per_address: usize) -> Arc<Places> {
+    fn admission(connections: usize, connections_per_address: usize) -> Arc<Admission> {
         let limits = Limits { connections, connections_per_address, ..Limits::default() };
-        Arc::new(Places::new(limits, Arc::default()))
+        Arc::new(Admission::new(limits, Arc::default()))
     }
 
     fn address(last: u8) -> IpAddr {
@@ -278,7 +278,7 @@ mod tests {
         // A test's clock begins with it.
         seat.shared
             .since
-            .store((seat.places.now() + 10_000).saturating_sub(millis), Ordering::Relaxed);
+            .store((seat.admission.now() + 10_000).saturating_sub(millis), Ordering::Relaxed);
     }
 
     #[test]
@@ -291,54 +291,54 @@ mod tests {
 
     #[tokio::test]
     async fn the_greediest_address_makes_room_with_its_longest_waiting() {
-        let mut places = places(4, 4);
+        let mut admission = admission(4, 4);
         // Ten seconds ago.
-        Arc::get_mut(&mut places).expect("nobody else").start -= Duration::from_secs(10);
-        let few = places.take(address(1));
+        Arc::get_mut(&mut admission).expect("nobody else").start -= Duration::from_secs(10);
+        let few = admission.take(address(1));
         age(&few, 20_000);
-        let many: Vec<_> = (0..3).map(|_| places.take(address(2))).collect();
+        let many: Vec<_> = (0..3).map(|_| admission.take(address(2))).collect();
         for (seat, millis) in many.iter().zip([12_000, 15_000, 13_000]) {
             age(seat, millis);
         }
-        let new = places.take(address(3));
-        assert!(!new.is_placed(Duration::ZERO).await);
+        let new = admission.take(address(3));
+        assert!(!new.is_admitted(Duration::ZERO).await);
         assert!(is_leaving(&many[1]) && !is_leaving(&few), "the longest of the many");
         many[1].evicted().await;
         let mut many = many;
         drop(many.remove(1));
-        assert!(new.is_placed(Duration::ZERO).await);
+        assert!(new.is_admitted(Duration::ZERO).await);
     }
 
     #[tokio::test]
     async fn whoever_works_or_just_came_stays() {
-        let places = places(2, 2);
-        let working = places.take(address(1));
+        let admission = admission(2, 2);
+        let working = admission.take(address(1));
         working.works();
-        let young = places.take(address(1));
-        let new = places.take(address(2));
-        assert!(!new.is_placed(Duration::ZERO).await);
+        let young = admission.take(address(1));
+        let new = admission.take(address(2));
+        assert!(!new.is_admitted(Duration::ZERO).await);
         assert!(!is_leaving(&working) && !is_leaving(&young));
         drop(working);
-        assert!(new.is_placed(Duration::ZERO).await);
+        assert!(new.is_admitted(Duration::ZERO).await);
     }
 
     #[tokio::test]
     async fn one_address_does_not_take_every_place() {
-        let places = places(4, 2);
-        let own: Vec<_> = (0..3).map(|_| places.take(address(1))).collect();
-        assert!(!own[2].is_placed(Duration::ZERO).await);
-        let other = places.take(address(2));
-        assert!(other.is_placed(Duration::ZERO).await);
+        let admission = admission(4, 2);
+        let own: Vec<_> = (0..3).map(|_| admission.take(address(1))).collect();
+        assert!(!own[2].is_admitted(Duration::ZERO).await);
+        let other = admission.take(address(2));
+        assert!(other.is_admitted(Duration::ZERO).await);
     }
 
     #[tokio::test]
     async fn the_reserve_makes_room_for_itself() {
-        let places = places(0, 0);
-        let seats: Vec<_> = (0..RESERVE).map(|_| places.take(address(1))).collect();
-        assert!(timeout(Duration::from_millis(50), places.room()).await.is_err());
+        let admission = admission(0, 0);
+        let seats: Vec<_> = (0..RESERVE).map(|_| admission.take(address(1))).collect();
+        assert!(timeout(Duration::from_millis(50), admission.room()).await.is_err());
         let leaving = seats.iter().filter(|seat| is_leaving(seat)).count();
         assert!(leaving > 0);
         drop(seats);
-        places.room().await;
+        admission.room().await;
     }
 }
