@@ -32,9 +32,9 @@ impl From<Of> for RolloutId {
     }
 }
 
-/// A place in a list: what comes after it, by shard and then by id.
+/// Where a page of a list begins: after this id of this shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct Cursor {
     pub(crate) shard: u16,
     pub(crate) after: Option<Uuid>,
 }
@@ -48,18 +48,18 @@ pub(crate) enum Question {
     Overdue(DateTime),
     /// One device, also one that is retired.
     Device(Of, Uuid),
-    /// Devices in the order of places.
-    Devices(Of, Place, usize),
+    /// Devices, by shard and then by id.
+    Devices(Of, Cursor, usize),
     /// One user, by the id of the user's state.
     User(Of, Uuid),
-    Users(Of, Place, usize),
+    Users(Of, Cursor, usize),
     /// Devices of a user, those after one.
     UserDevices(Of, Uuid, Option<Uuid>, usize),
-    /// What is recorded of devices whose users are of this partition, by place.
+    /// What is recorded of devices whose users are of this partition, by shard and then by id.
     Records {
         of: Of,
         users: u16,
-        from: Place,
+        from: Cursor,
         most: usize,
     },
     /// Whether the counts are those of the rows.

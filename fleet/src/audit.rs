@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::Failure;
-use crate::ask::{Body, DeviceRow, Of, Place, Question, ask};
+use crate::ask::{Body, Cursor, DeviceRow, Of, Question, ask};
 use crate::connect::{self, Nats};
 use crate::layout::{Layout, Stage, Unit};
 
@@ -111,7 +111,7 @@ impl Audit {
     async fn rows(&self, unit: Unit, users: u16) -> Result<Rows, Failure> {
         let mut all = Rows::new();
         for of in &self.rollouts {
-            let mut from = Place::default();
+            let mut from = Cursor::default();
             loop {
                 let question = Question::Records { of: *of, users, from, most: ROWS };
                 let (_, Body::Devices(rows)) = ask(&self.client, unit, &question, PATIENCE).await?
@@ -120,7 +120,7 @@ impl Audit {
                 };
                 let is_last = rows.len() < ROWS;
                 if let Some(last) = rows.last() {
-                    from = Place { shard: last.shard, after: Some(last.device) };
+                    from = Cursor { shard: last.shard, after: Some(last.device) };
                 }
                 all.extend(rows.into_iter().map(|row| ((*of, row.device), row)));
                 if is_last {

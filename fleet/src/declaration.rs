@@ -1,5 +1,5 @@
 //! Declarations: totals and users that somebody wrote, as entries of the log. They depend on the
-//! order, so each goes to one partition, and is applied at its place there.
+//! order, so each goes to one partition, and is applied at its position there.
 
 use runtally::{Counted, Counter, Counts, DateTime, RunState, Summary};
 use serde::{Deserialize, Serialize};

@@ -12,7 +12,7 @@ use super::path::Target;
 use super::query::Query;
 use super::{Asked, Gateway};
 use crate::Failure;
-use crate::ask::{DeviceRow, Place, UserRow};
+use crate::ask::{Cursor, DeviceRow, UserRow};
 
 /// Rows that `$skip` leaves out, fetched at a time: the server takes messages of 1 MiB.
 const SKIPPED: usize = 1_000;
@@ -24,14 +24,14 @@ enum Rows {
 }
 
 impl Rows {
-    fn places(&self) -> impl Iterator<Item = Place> {
+    fn cursors(&self) -> impl Iterator<Item = Cursor> {
         let (devices, users): (&[_], &[_]) = match self {
             Self::Devices(rows) => (rows, &[]),
             Self::Users(rows) => (&[], rows),
         };
         let devices = devices.iter().map(|row| (row.shard, row.device));
         let users = users.iter().map(|row| (row.shard, row.user));
-        devices.chain(users).map(|(shard, id)| Place { shard, after: Some(id) })
+        devices.chain(users).map(|(shard, id)| Cursor { shard, after: Some(id) })
     }
 }
 
@@ -101,13 +101,13 @@ impl Gateway {
         let (mut from, mut left) = (query.from, query.skip);
         while left > 0 {
             let skipped = self.fetch(rollout, target, from, left.min(SKIPPED)).await?;
-            let Some(last) = skipped.places().last() else { break };
-            (from, left) = (last, left - skipped.places().count());
+            let Some(last) = skipped.cursors().last() else { break };
+            (from, left) = (last, left - skipped.cursors().count());
         }
         let rows = self.fetch(rollout, target, from, most + 1).await?;
         // A page of no rows would link to itself.
-        let is_more = most > 0 && rows.places().count() > most;
-        let next = rows.places().take(most).last().filter(|_| is_more);
+        let is_more = most > 0 && rows.cursors().count() > most;
+        let next = rows.cursors().take(most).last().filter(|_| is_more);
         match rows {
             Rows::Devices(rows) => {
                 let rows = rows.get(..most).unwrap_or(&rows);
@@ -138,7 +138,7 @@ impl Gateway {
         mirror: &Mirror<ROWS>,
         query: &Query,
         count: Option<usize>,
-        next: Option<Place>,
+        next: Option<Cursor>,
     ) -> Response {
         let answered = self.answer_from(mirror, asked, &query.kept);
         let (Some(body), 200) = (answered.body.strip_prefix(b"{"), answered.status) else {
@@ -161,12 +161,12 @@ impl Gateway {
         answered.with_body(text)
     }
 
-    /// At most as many rows of a list, those after a place.
+    /// At most as many rows of a list, those after a cursor.
     async fn fetch(
         &self,
         rollout: RolloutId,
         target: Target,
-        from: Place,
+        from: Cursor,
         most: usize,
     ) -> Result<Rows, Failure> {
         Ok(match target {

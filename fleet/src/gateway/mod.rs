@@ -74,7 +74,7 @@ const BODY: usize = 256 * 1024;
 /// The time that the body of a request may take.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// The positions that an answer is exact at, or the place of an event on the log.
+/// The positions that an answer is exact at, or that of an event on the log.
 const POSITION: &str = "runtally-position";
 
 /// Partitions that take nothing more, where there are any.

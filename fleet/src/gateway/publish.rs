@@ -89,7 +89,7 @@ async fn publish(jetstream: jetstream::Context, unit: Unit, mut items: mpsc::Rec
     let under_way = Arc::new(Semaphore::new(UNDER_WAY));
     while let Some(first) = items.recv().await {
         // It is never closed.
-        let Ok(place) = Arc::clone(&under_way).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
         let (mut message, mut waiting) = (Message::default(), Vec::new());
         let mut next = Some(first);
         while let Some(Item { rollout, entry, done }) = next {
@@ -109,7 +109,7 @@ async fn publish(jetstream: jetstream::Context, unit: Unit, mut items: mpsc::Rec
                 // A client that has gone asks for nothing.
                 let _ = done.send(placed.clone());
             }
-            drop(place);
+            drop(permit);
         });
     }
 }

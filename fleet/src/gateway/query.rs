@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use crate::ask::Place;
+use crate::ask::Cursor;
 
 /// What the query of a list asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) struct Query {
     pub(crate) top: Option<usize>,
     pub(crate) skip: usize,
     pub(crate) count: bool,
-    pub(crate) from: Place,
+    pub(crate) from: Cursor,
     /// What the library has to know.
     pub(crate) kept: String,
     /// What the link to the next page repeats.
@@ -28,10 +28,10 @@ fn option(pair: &str) -> Option<(&'static str, &str)> {
     Some((known, value))
 }
 
-/// The query as the library knows it: links of a gateway hold a place, and the library's a number.
+/// The query as the library knows it: links of a gateway hold a cursor, and the library's a number.
 pub(crate) fn with_number(query: &str) -> String {
     let pairs = query.split('&').map(|pair| match option(pair) {
-        Some(("skiptoken", value)) if place(value).is_some() => "$skiptoken=0",
+        Some(("skiptoken", value)) if cursor(value).is_some() => "$skiptoken=0",
         _ => pair,
     });
     pairs.collect::<Vec<_>>().join("&")
@@ -47,7 +47,7 @@ impl Query {
                 Some(("top", value)) => parsed.top = value.parse().ok(),
                 Some(("skip", value)) => parsed.skip = value.parse().unwrap_or(0),
                 Some(("count", value)) => parsed.count = value.eq_ignore_ascii_case("true"),
-                Some((_, value)) => parsed.from = place(value)?,
+                Some((_, value)) => parsed.from = cursor(value)?,
                 None => kept.push(pair),
             }
             if !matches!(option(pair), Some(("skip" | "skiptoken", _))) {
@@ -60,17 +60,17 @@ impl Query {
     }
 
     /// The query of the next page.
-    pub(crate) fn link(&self, Place { shard, after }: Place) -> String {
+    pub(crate) fn link(&self, Cursor { shard, after }: Cursor) -> String {
         let and = if self.repeated.is_empty() { "" } else { "&" };
         let after = after.unwrap_or_default().simple();
         format!("{}{and}$skiptoken={shard:04x}{after}", self.repeated)
     }
 }
 
-fn place(token: &str) -> Option<Place> {
+fn cursor(token: &str) -> Option<Cursor> {
     let (shard, after) = token.split_at_checked(4)?;
     let shard = u16::from_str_radix(shard, 16).ok()?;
-    Some(Place { shard, after: Some(Uuid::try_parse(after).ok()?) })
+    Some(Cursor { shard, after: Some(Uuid::try_parse(after).ok()?) })
 }
 
 #[cfg(test)]
@@ -82,7 +82,7 @@ mod tests {
         let query = Query::parse("$top=2&$select=id&%24skip=3&$count=true").expect("a query");
         assert_eq!((query.top, query.skip, query.count), (Some(2), 3, true));
         assert_eq!(query.kept, "$select=id");
-        let next = Place { shard: 300, after: Some(Uuid::from_u128(7)) };
+        let next = Cursor { shard: 300, after: Some(Uuid::from_u128(7)) };
         let link = query.link(next);
         assert_eq!(
             link,

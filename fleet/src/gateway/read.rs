@@ -12,7 +12,7 @@ use runtally::{DateTime, Summary};
 use uuid::Uuid;
 
 use crate::Failure;
-use crate::ask::{Body, DeviceRow, Head, Place, Question, UserRow, ask};
+use crate::ask::{Body, Cursor, DeviceRow, Head, Question, UserRow, ask};
 use crate::layout::{Layout, Stage, Unit};
 
 /// How long a unit without a worker is waited for.
@@ -151,11 +151,11 @@ impl Shards {
         }
     }
 
-    /// At most as many devices, those after a place.
+    /// At most as many devices, those after a cursor.
     pub(crate) async fn devices(
         &self,
         rollout: RolloutId,
-        from: Place,
+        from: Cursor,
         most: usize,
     ) -> Result<Vec<DeviceRow>, Failure> {
         let mut page = Vec::new();
@@ -171,11 +171,11 @@ impl Shards {
         Ok(page)
     }
 
-    /// At most as many users, those after a place.
+    /// At most as many users, those after a cursor.
     pub(crate) async fn users(
         &self,
         rollout: RolloutId,
-        from: Place,
+        from: Cursor,
         most: usize,
     ) -> Result<Vec<UserRow>, Failure> {
         let mut page = Vec::new();
@@ -191,7 +191,7 @@ impl Shards {
         Ok(page)
     }
 
-    fn units_from(&self, stage: Stage, from: Place) -> impl Iterator<Item = Unit> {
+    fn units_from(&self, stage: Stage, from: Cursor) -> impl Iterator<Item = Unit> {
         let first = self.layout.unit(stage, from.shard).partition;
         (first..self.layout.partitions).map(move |partition| Unit { stage, partition })
     }

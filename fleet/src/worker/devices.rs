@@ -11,7 +11,7 @@ use super::image::{Reader, Writer};
 use super::page::page;
 use super::rows::{ROWS, audit, full, seed};
 use crate::Failure;
-use crate::ask::{Body, Counted, DeviceRow, Of, Place, Question};
+use crate::ask::{Body, Counted, Cursor, DeviceRow, Of, Question};
 use crate::declaration::Declaration;
 use crate::layout::{Layout, Stage, Unit};
 use crate::sends::Sends;
@@ -193,7 +193,7 @@ impl Devices {
         all.into_iter().collect()
     }
 
-    fn page(&self, rollout: RolloutId, from: Place, most: usize) -> Vec<DeviceRow> {
+    fn page(&self, rollout: RolloutId, from: Cursor, most: usize) -> Vec<DeviceRow> {
         page(self.of(rollout), from, most, |shard, rows, smallest| {
             for event in rows.devices() {
                 smallest.offer(*event.device, (shard, rows, Record::Report(event)));
@@ -204,7 +204,7 @@ impl Devices {
     }
 
     /// What is recorded of the devices whose users are of a partition.
-    fn records(&self, rollout: RolloutId, users: u16, from: Place, most: usize) -> Vec<DeviceRow> {
+    fn records(&self, rollout: RolloutId, users: u16, from: Cursor, most: usize) -> Vec<DeviceRow> {
         page(self.of(rollout), from, most, |shard, rows, smallest| {
             for record in rows.records() {
                 let unit = record.user().map(|user| self.layout.unit_of(Stage::Users, user));

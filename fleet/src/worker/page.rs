@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::ask::Place;
+use crate::ask::Cursor;
 
 /// The rows with the smallest ids after one.
 pub(crate) struct Smallest<T> {
@@ -37,11 +37,11 @@ impl<T> Smallest<T> {
     }
 }
 
-/// A page over the shards of a roll-out, in ascending order, from a place on. `offer` offers the
+/// A page over the shards of a roll-out, in ascending order, from a cursor on. `offer` offers the
 /// rows of a shard.
 pub(crate) fn page<'s, S: 's, T>(
     shards: impl Iterator<Item = (u16, &'s S)>,
-    from: Place,
+    from: Cursor,
     most: usize,
     offer: impl Fn(u16, &'s S, &mut Smallest<T>),
 ) -> impl Iterator<Item = T> {

@@ -11,7 +11,7 @@ use super::image::{Reader, Writer};
 use super::page::{Smallest, page};
 use super::rows::{ROWS, audit, full, seed};
 use crate::Failure;
-use crate::ask::{Body, Counted, DeviceRow, Place, Question, UserRow};
+use crate::ask::{Body, Counted, Cursor, DeviceRow, Question, UserRow};
 use crate::declaration::{Declaration, Names};
 use crate::layout::{Layout, Unit};
 use crate::wire::Entry;
@@ -213,7 +213,7 @@ impl Users {
         all.into_values().collect()
     }
 
-    fn page(&self, rollout: RolloutId, from: Place, most: usize) -> Vec<UserRow> {
+    fn page(&self, rollout: RolloutId, from: Cursor, most: usize) -> Vec<UserRow> {
         page(self.of(rollout), from, most, |shard, rows, smallest| {
             for user in rows.users() {
                 smallest.offer(*user.user, (shard, rows, user));
@@ -224,7 +224,7 @@ impl Users {
     }
 
     /// What is counted for own users.
-    fn records(&self, rollout: RolloutId, from: Place, most: usize) -> Vec<DeviceRow> {
+    fn records(&self, rollout: RolloutId, from: Cursor, most: usize) -> Vec<DeviceRow> {
         page(self.of(rollout), from, most, |shard, rows, smallest| {
             for record in rows.records() {
                 smallest.offer(**record.device(), (shard, rows, record));
