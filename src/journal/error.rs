@@ -17,7 +17,8 @@ use crate::Refusal;
 /// let full: Error<NorFlashErrorKind> = Error::Full { live: 3100, limit: 3104 };
 /// assert_eq!(
 ///     full.to_string(),
-///     "the journal is full: its rows take 3100 of 3104 bytes; remove a device or give it more pages"
+///     "the journal is full: its rows take 3100 of 3104 bytes; remove a device, or \
+///      restore a snapshot of its tally on more pages"
 /// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

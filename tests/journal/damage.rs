@@ -322,7 +322,11 @@ fn a_journal_of_other_keys_pages_or_place_is_refused() {
     let opened = Journal::open(flash.clone(), 0..3072, &mut ram.0, &mut ram.1);
     let pages = block_on(opened).err();
     assert_eq!(pages, Some(Error::Pages { found: 4 }));
-    assert_eq!(pages.unwrap().to_string(), "the journal was written with 4 pages");
+    assert_eq!(
+        pages.unwrap().to_string(),
+        "the journal was written with 4 pages; open it with as many, or restore a snapshot of its \
+         tally on other ones"
+    );
 
     let mut moved = flash.clone();
     moved.bytes.rotate_left(1024);
