@@ -19,9 +19,9 @@
 //! Where rows and heads lie is the [`Storage`]'s to say.
 //!
 //! Why not `heapless::FnvIndexMap`: an event of a full tally takes 325 instructions here and 686
-//! there on a Cortex-M3, and a fifth of the time on x86-64; capacity is any number here and a power
-//! of two there; rows stay where they are here, so that they can be handed out and linked, and move
-//! at every removal there; and the hash can be seeded.
+//! there on a Cortex-M3, and a third to a fifth of the time on x86-64; capacity is any number here
+//! and a power of two there; rows stay where they are here, so that they can be handed out and
+//! linked, and move at every removal there; and the hash can be seeded.
 
 mod hash;
 mod storage;
