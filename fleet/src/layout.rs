@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::Failure;
 
 /// How long a server that begins is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(45);
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// The bucket that says how many partitions there are.
@@ -75,20 +75,15 @@ impl Layout {
         let missing = "there is no fleet on this server: run runtally-fleet init --nats URL \
                        --partitions N first";
         let until = Instant::now() + PATIENCE;
-        while let Err(error) = jetstream.get_stream(format!("KV_{LAYOUT}")).await {
-            match error.kind() {
-                GetStreamErrorKind::JetStream(error)
-                    if error.error_code() == ErrorCode::STREAM_NOT_FOUND =>
-                {
-                    return Err(missing.into());
-                }
-                _ if Instant::now() > until => return Err(error.into()),
-                // A server that has just begun does not answer yet.
-                _ => sleep(PAUSE).await,
+        let layout = loop {
+            match Self::read(jetstream).await {
+                Ok(layout) => break layout.ok_or(missing)?,
+                Err(error) if Instant::now() > until => return Err(error),
+                // A server that has just begun does not answer yet, nor do those that have lost one
+                // of them until they agree on a leader.
+                Err(_) => sleep(PAUSE).await,
             }
-        }
-        let bucket = jetstream.get_key_value(LAYOUT).await?;
-        let layout = bucket.get(LAYOUT_KEY).await?.ok_or(missing)?;
+        };
         let layout: Self = serde_json::from_slice(&layout)?;
         if layout.format != FORMAT {
             return Err(format!(
@@ -98,6 +93,21 @@ impl Layout {
             .into());
         }
         Ok(layout)
+    }
+
+    /// What is written of it, if anything is.
+    async fn read(jetstream: &jetstream::Context) -> Result<Option<Bytes>, Failure> {
+        match jetstream.get_stream(format!("KV_{LAYOUT}")).await {
+            Ok(_) => Ok(jetstream.get_key_value(LAYOUT).await?.get(LAYOUT_KEY).await?),
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(error)
+                    if error.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    Ok(None)
+                }
+                _ => Err(error.into()),
+            },
+        }
     }
 
     /// Writes the layout where there is none; gives the one that holds.
