@@ -25,10 +25,26 @@ use crate::{Failure, runtime};
 /// How often a lease is renewed within its time.
 const RENEWALS: u32 = 4;
 
+/// What a worker has to do, and until when nobody else thinks that it has.
+pub(crate) struct Held {
+    pub(crate) units: BTreeSet<Unit>,
+    until: Instant,
+}
+
+impl Held {
+    fn nothing() -> Self {
+        Self { units: BTreeSet::new(), until: Instant::now() }
+    }
+
+    /// True if what is told of a unit is not yet another worker's to tell.
+    pub(crate) fn holds(&self, unit: Unit) -> bool {
+        Instant::now() < self.until && self.units.contains(&unit)
+    }
+}
+
 /// The lease of a worker.
 pub(crate) struct Lease {
-    /// What the worker has to do.
-    pub(crate) units: watch::Receiver<BTreeSet<Unit>>,
+    pub(crate) held: watch::Receiver<Held>,
     end: watch::Sender<bool>,
     thread: JoinHandle<()>,
 }
@@ -36,18 +52,18 @@ pub(crate) struct Lease {
 impl Lease {
     /// Takes a lease under this name and keeps it.
     pub(crate) fn take(nats: Nats, layout: Layout, name: String) -> io::Result<Self> {
-        let (assigned, units) = watch::channel(BTreeSet::new());
+        let (holder, held) = watch::channel(Held::nothing());
         let (end, mut ended) = watch::channel(false);
         let keep = move || {
             let kept = runtime().map_err(Failure::from).and_then(|runtime| {
-                runtime.block_on(keep(&nats, layout, &name, &assigned, &mut ended))
+                runtime.block_on(keep(&nats, layout, &name, &holder, &mut ended))
             });
             if let Err(error) = kept {
                 tracing::error!(%error, "no lease");
             }
         };
         let thread = thread::Builder::new().name("lease".into()).spawn(keep)?;
-        Ok(Self { units, end, thread })
+        Ok(Self { held, end, thread })
     }
 
     /// Gives the lease back.
@@ -61,7 +77,7 @@ async fn keep(
     nats: &Nats,
     layout: Layout,
     name: &str,
-    assigned: &watch::Sender<BTreeSet<Unit>>,
+    holder: &watch::Sender<Held>,
     ended: &mut watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let jetstream = connect::jetstream(&nats.connect("lease").await?);
@@ -75,12 +91,13 @@ async fn keep(
             _ = renewal.tick() => {}
             _ = ended.changed() => break,
         }
+        let begun = Instant::now();
         match round(&bucket, layout, name, time).await {
             Ok(units) => {
-                renewed = Instant::now();
-                assigned.send_if_modified(|known| {
-                    let is_new = *known != units;
-                    *known = units;
+                renewed = begun;
+                holder.send_if_modified(|held| {
+                    let is_new = held.units != units;
+                    *held = Held { units, until: begun + time };
                     is_new
                 });
             }

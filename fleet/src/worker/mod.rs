@@ -26,7 +26,7 @@ use crate::Failure;
 use crate::connect::{self, Nats};
 use crate::layout::{Layout, Unit};
 use gauges::Gauges;
-use lease::Lease;
+use lease::{Held, Lease};
 pub(crate) use log::Position;
 use snapshot::Snapshots;
 
@@ -51,6 +51,7 @@ struct Shared {
     gauges: Gauges,
     name: Arc<str>,
     options: Options,
+    held: watch::Receiver<Held>,
 }
 
 /// A unit at work.
@@ -76,7 +77,10 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
     }
     let mut lease = Lease::take(nats.clone(), layout, name.to_string())?;
     println!("{name} at work");
-    let shared = Shared { client, jetstream, layout, snapshots, gauges, name, options };
+    let shared = {
+        let held = lease.held.clone();
+        Shared { client, jetstream, layout, snapshots, gauges, name, options, held }
+    };
 
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -84,11 +88,11 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
     let mut leaving = Vec::new();
     loop {
         tokio::select! {
-            changed = lease.units.changed() => changed.map_err(|_| "the lease is not kept any more")?,
+            changed = lease.held.changed() => changed.map_err(|_| "the lease is not kept any more")?,
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
         }
-        let wanted = lease.units.borrow_and_update().clone();
+        let wanted = lease.held.borrow_and_update().units.clone();
         worked.retain(|unit, work| {
             let stays = wanted.contains(unit);
             if !stays {

@@ -311,6 +311,10 @@ impl Work {
 
     fn answer(&self, message: Message) -> Option<(Subject, Bytes)> {
         let to = message.reply?;
+        // One that was paused past its lease would tell what it knew before.
+        if !self.shared.held.borrow().holds(self.unit) {
+            return None;
+        }
         let body = match serde_json::from_slice::<Question>(&message.payload) {
             Ok(question) => self.rows.answer(&question),
             Err(error) => Err(error.to_string()),
