@@ -235,16 +235,37 @@ class Gateway:
         is_json = answer.headers.get("Content-Type", "").startswith("application/json")
         return answer.status, answer.headers, json.loads(text) if is_json else text
 
-    def get(self, rest: str):
+    def get(self, rest: str, table: str = ""):
+        """The status and the body; exact at the positions of this table of `status`, or later ones."""
         path = f"/beta/deviceManagement/hardwareConfigurations/{CONFIGURATION}/{rest}"
+        least = positions(table)
 
         def answered():
-            status, _, body = self.ask("GET", path, token=READ)
-            return (status, body) if status != 503 else None
+            status, headers, body = self.ask("GET", path, token=READ)
+            # While a partition changes workers, one that has not come as far may answer.
+            reached = exact_at(headers.get("Runtally-Position", ""))
+            is_behind = any(reached[unit] < position for unit, position in least.items())
+            return (status, body) if status != 503 and not is_behind else None
 
         return until(60, f"GET {rest} is answered", answered)
 
-    def summary(self) -> dict:
-        status, body = self.get("runSummary")
+    def summary(self, table: str = "") -> dict:
+        status, body = self.get("runSummary", table)
         assert status == 200, body
         return body["value"]
+
+
+def positions(table: str) -> dict[str, int]:
+    """How far each partition was read, by a table of `status`."""
+    rows = (line.split() for line in table.splitlines()[1:])
+    return {row[0]: int(row[2]) for row in rows}
+
+
+def exact_at(header: str) -> dict[str, int]:
+    """How far each partition was read, by a header such as `devices=7,9; users=5,5`."""
+    stages = (stage.split("=") for stage in header.split("; ") if stage)
+    return {
+        f"{stage}.{partition}": int(position)
+        for stage, numbers in stages
+        for partition, position in enumerate(numbers.split(","))
+    }

@@ -43,19 +43,36 @@ pub(crate) async fn run(nats: &Nats, wait: Option<Duration>) -> Result<bool, Fai
     let layout = Layout::load(&jetstream).await?;
     let until = wait.map(|wait| Instant::now() + wait);
     loop {
-        let mut all = look(&client, &jetstream, layout, Stage::Devices).await?;
-        // What follows from those is on the log of users by now.
-        all.extend(look(&client, &jetstream, layout, Stage::Users).await?);
-        let is_drained = all.iter().all(Seen::is_drained);
-        if is_drained || until.is_none_or(|until| Instant::now() >= until) {
-            print!("{}", table(&all));
-            return Ok(is_drained);
+        let is_last = until.is_none_or(|until| Instant::now() >= until);
+        match look(&client, &jetstream, layout).await {
+            Ok(all) => {
+                let is_drained = all.iter().all(Seen::is_drained);
+                if is_drained || is_last {
+                    print!("{}", table(&all));
+                    return Ok(is_drained);
+                }
+            }
+            Err(error) if is_last => return Err(error),
+            // Servers that have lost one of them do not answer until they agree on a leader.
+            Err(error) => tracing::info!(%error, "asked again"),
         }
         sleep(PAUSE).await;
     }
 }
 
+/// Every unit as it is now, those of devices first: what follows from them is on the log of users by
+/// the time that this is looked at.
 async fn look(
+    client: &Client,
+    jetstream: &jetstream::Context,
+    layout: Layout,
+) -> Result<Vec<Seen>, Failure> {
+    let mut all = look_at(client, jetstream, layout, Stage::Devices).await?;
+    all.extend(look_at(client, jetstream, layout, Stage::Users).await?);
+    Ok(all)
+}
+
+async fn look_at(
     client: &Client,
     jetstream: &jetstream::Context,
     layout: Layout,

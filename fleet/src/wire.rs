@@ -37,7 +37,7 @@ pub(crate) enum Entry<'a> {
     /// Every device whose record is from before counts as pending.
     RunFrom(DateTime),
     /// Somebody wrote totals, or a user.
-    Declare { shard: u16, declaration: Declaration },
+    Declare { shard: u16, declaration: Box<Declaration> },
 }
 
 /// The most entries of a message.
@@ -50,6 +50,8 @@ pub(crate) struct Message {
     entries: usize,
     /// The roll-out of the last group, and where its number of entries stands.
     group: Option<(RolloutId, usize)>,
+    /// The length of the message before, which this one may be expected to have.
+    usual: usize,
 }
 
 impl Message {
@@ -60,6 +62,7 @@ impl Message {
     /// Adds an entry.
     pub(crate) fn push(&mut self, rollout: RolloutId, entry: &Entry<'_>) {
         if self.bytes.is_empty() {
+            self.bytes.reserve(self.usual);
             self.bytes.push(FORMAT);
         }
         let at = match self.group {
@@ -86,6 +89,7 @@ impl Message {
     /// The bytes, if there are any; a new message begins.
     pub(crate) fn take(&mut self) -> Option<bytes::Bytes> {
         let Self { bytes, entries, .. } = std::mem::take(self);
+        self.usual = bytes.len();
         (entries > 0).then(|| bytes.into())
     }
 }
@@ -244,7 +248,10 @@ mod tests {
             (script, Entry::RunFrom(at)),
             (
                 script,
-                Entry::Declare { shard: 1, declaration: Declaration::NoUser { user: device } },
+                Entry::Declare {
+                    shard: 1,
+                    declaration: Declaration::NoUser { user: device }.into(),
+                },
             ),
             (
                 configuration,

@@ -115,7 +115,7 @@ pub struct DeviceHandle(RowId);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct UserHandle(RowId);
+pub struct UserHandle(pub(crate) RowId);
 
 macro_rules! handle {
     ($handle:ident) => {

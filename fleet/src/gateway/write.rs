@@ -91,7 +91,7 @@ impl Gateway {
             Err(sentence) => return Ok(refuse(StatusCode::CONFLICT, "conflict", &sentence)),
         };
         let shard = self.shards.layout().shard(&rollout.id);
-        let entry = Entry::Declare { shard, declaration: Declaration::Totals(beside) };
+        let entry = Entry::Declare { shard, declaration: Declaration::Totals(beside).into() };
         self.log(Stage::Devices, rollout, shard, entry, answered).await
     }
 
@@ -126,7 +126,7 @@ impl Gateway {
             return Ok(answered.into_response());
         };
         let shard = self.shards.layout().shard(&user);
-        let entry = Entry::Declare { shard, declaration };
+        let entry = Entry::Declare { shard, declaration: declaration.into() };
         self.log(Stage::Users, rollout, shard, entry, answered).await
     }
 

@@ -9,53 +9,41 @@ use uuid::Uuid;
 
 use super::image::{Reader, Writer};
 use super::page::page;
-use super::rows::{ROWS, audit, full, seed};
+use super::rows::{ROWS, full};
+use super::shards::Shards;
 use crate::Failure;
 use crate::ask::{Body, Counted, Cursor, DeviceRow, Of, Question};
 use crate::declaration::Declaration;
 use crate::layout::{Layout, Stage, Unit};
 use crate::sends::Sends;
-use crate::wire::Entry;
+use crate::wire::{Entry, Fact};
 
 type Shard = DeviceShard<Uuid, Uuid, ROWS, Heap>;
 
 /// The shards of one unit.
 pub(crate) struct Devices {
     layout: Layout,
-    first_shard: u16,
     /// The most rows of a shard.
     limit: usize,
-    seed: u64,
-    shards: BTreeMap<(RolloutId, u16), Shard>,
+    shards: Shards<Shard>,
     /// What counts beside the rows.
     carried: BTreeMap<RolloutId, Summary>,
 }
 
 impl Devices {
     pub(crate) fn new(unit: Unit, layout: Layout, limit: usize) -> Self {
-        let first_shard = layout.first_shard(unit.partition);
-        Self {
-            layout,
-            first_shard,
-            limit,
-            seed: seed(),
-            shards: BTreeMap::new(),
-            carried: BTreeMap::new(),
-        }
+        let shards = Shards::new(unit, layout, |seed| {
+            let mut rows = Shard::growing();
+            rows.reseed(seed);
+            rows
+        });
+        Self { layout, limit, shards, carried: BTreeMap::new() }
     }
 
-    fn shard(&mut self, rollout: RolloutId, shard: u16) -> &mut Shard {
-        if !self.shards.contains_key(&(rollout, shard)) {
-            let mut rows = Shard::growing();
-            // Nobody outside can choose keys that collide.
-            rows.reseed(self.seed);
-            // What began anew, began anew in every shard.
-            if let Some(at) = self.of(rollout).filter_map(|(_, rows)| rows.run_from()).max() {
-                let _ = rows.begin_anew(at);
-            }
-            self.shards.insert((rollout, shard), rows);
-        }
-        self.shards.entry((rollout, shard)).or_insert_with(Shard::growing)
+    /// Whether there is a row of a record's device.
+    pub(crate) fn knows(&self, rollout: RolloutId, shard: u16, record: &Fact) -> bool {
+        let rows = self.shards.get(rollout, shard);
+        rows.is_some_and(|rows| rows.record(record.device()).is_some())
     }
 
     pub(crate) fn take(
@@ -71,18 +59,18 @@ impl Devices {
             sends.push(rollout, shard, &Entry::Record { shard, name, record });
         };
         match entry {
-            Entry::Declare { shard, declaration: Declaration::Totals(carried) } => {
-                // With the rows of that shard it goes into snapshots.
-                let _ = self.shard(rollout, *shard);
-                self.carried.insert(rollout, *carried);
-            }
-            Entry::Declare { .. } => {
-                return Err("a user is declared in the second stage".into());
-            }
+            Entry::Declare { shard, declaration } => match **declaration {
+                Declaration::Totals(carried) => {
+                    // With the rows of that shard it goes into snapshots.
+                    self.shards.get_mut(rollout, *shard)?;
+                    self.carried.insert(rollout, carried);
+                }
+                _ => return Err("a user is declared in the second stage".into()),
+            },
             Entry::Record { shard, name, record } => {
                 let named = record.user();
                 let limit = self.limit;
-                let rows = self.shard(rollout, *shard);
+                let rows = self.shards.get_mut(rollout, *shard)?;
                 if rows.row_count() >= limit && rows.record(record.device()).is_none() {
                     return Err(full(*shard, limit));
                 }
@@ -94,14 +82,11 @@ impl Devices {
                 let _ = taken.map_err(|error| format!("shard {shard}: {error}"))?;
             }
             Entry::Retire { shard, device } => {
-                let _ =
-                    self.shard(rollout, *shard).retire(device, |user, sent| send(user, sent, ""));
+                let rows = self.shards.get_mut(rollout, *shard)?;
+                let _ = rows.retire(device, |user, sent| send(user, sent, ""));
             }
             Entry::RunFrom(at) => {
-                let first = self.first_shard;
-                let _ = self.shard(rollout, first).begin_anew(*at);
-                let all = self.shards.range_mut((rollout, 0)..=(rollout, u16::MAX));
-                for (_, shard) in all {
+                for shard in self.shards.all_mut(rollout) {
                     let _ = shard.begin_anew(*at);
                 }
             }
@@ -109,17 +94,12 @@ impl Devices {
         Ok(())
     }
 
-    fn of(&self, rollout: RolloutId) -> impl Iterator<Item = (u16, &Shard)> {
-        let range = self.shards.range((rollout, 0)..=(rollout, u16::MAX));
-        range.map(|((_, shard), rows)| (*shard, rows))
-    }
-
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
-        for (key, rows) in &self.shards {
+        for (key, rows) in self.shards.iter() {
             let is_home = key.1 == self.layout.shard(&key.0.id);
             let carried = self.carried.get(&key.0).filter(|_| is_home);
-            writer.shard(*key, rows, std::iter::empty(), &carried);
+            writer.shard(key, rows, std::iter::empty(), &carried);
         }
         writer.finish()
     }
@@ -127,7 +107,7 @@ impl Devices {
     pub(crate) fn restore(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut reader = Reader::new(bytes)?;
         while let Some((rollout, shard)) = reader.shard()? {
-            let rows = self.shard(rollout, shard);
+            let rows = self.shards.get_mut(rollout, shard)?;
             reader.pieces(|reader, bytes| rows.restore_piece(reader, bytes))?;
             reader.names(|_, _| ())?;
             if let Some(carried) = reader.declared()? {
@@ -138,7 +118,7 @@ impl Devices {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.shards.values().map(Shard::row_count).sum()
+        self.shards.iter().map(|(_, rows)| rows.row_count()).sum()
     }
 
     pub(crate) fn answer(&self, question: &Question) -> Option<Body> {
@@ -147,13 +127,13 @@ impl Devices {
                 Body::Summaries { counted: self.counted(), rows: self.count(), ghosts: 0 }
             }
             Question::Overdue(at) => Body::Overdue(self.overdue(at.ticks())),
-            Question::Audit => Body::Audit(audit(&self.shards, Shard::audit)),
+            Question::Audit => Body::Audit(self.shards.audit(Shard::audit)),
             Question::Records { of, users, from, most } => {
                 Body::Devices(self.records((*of).into(), *users, *from, *most))
             }
             Question::Device(of, device) => {
                 let shard = self.layout.shard(device);
-                let rows = self.shards.get(&((*of).into(), shard));
+                let rows = self.shards.get((*of).into(), shard);
                 let row = rows.and_then(|rows| row(rows, shard, &rows.record(device)?));
                 Body::Devices(row.into_iter().collect())
             }
@@ -166,11 +146,11 @@ impl Devices {
 
     fn counted(&self) -> Vec<Counted> {
         let mut all = BTreeMap::<RolloutId, Counted>::new();
-        for ((rollout, _), rows) in &self.shards {
-            let counted = all.entry(*rollout).or_insert(Counted {
-                of: (*rollout).into(),
+        for ((rollout, _), rows) in self.shards.iter() {
+            let counted = all.entry(rollout).or_insert(Counted {
+                of: rollout.into(),
                 summary: Summary::ZERO,
-                carried: self.carried.get(rollout).copied(),
+                carried: self.carried.get(&rollout).copied(),
                 listed: 0,
                 run_from: None,
             });
@@ -184,17 +164,17 @@ impl Devices {
 
     fn overdue(&self, ticks: i64) -> Vec<(Of, usize)> {
         let mut all = BTreeMap::<Of, usize>::new();
-        for ((rollout, _), rows) in &self.shards {
+        for ((rollout, _), rows) in self.shards.iter() {
             let is_overdue = |it: &Event<&Uuid, &Uuid>| {
                 it.at.ticks() <= ticks && rows.counted(it) == RunState::Pending
             };
-            *all.entry((*rollout).into()).or_default() += rows.devices().filter(is_overdue).count();
+            *all.entry(rollout.into()).or_default() += rows.devices().filter(is_overdue).count();
         }
         all.into_iter().collect()
     }
 
     fn page(&self, rollout: RolloutId, from: Cursor, most: usize) -> Vec<DeviceRow> {
-        page(self.of(rollout), from, most, |shard, rows, smallest| {
+        page(self.shards.of(rollout), from, most, |shard, rows, smallest| {
             for event in rows.devices() {
                 smallest.offer(*event.device, (shard, rows, Record::Report(event)));
             }
@@ -205,7 +185,7 @@ impl Devices {
 
     /// What is recorded of the devices whose users are of a partition.
     fn records(&self, rollout: RolloutId, users: u16, from: Cursor, most: usize) -> Vec<DeviceRow> {
-        page(self.of(rollout), from, most, |shard, rows, smallest| {
+        page(self.shards.of(rollout), from, most, |shard, rows, smallest| {
             for record in rows.records() {
                 let unit = record.user().map(|user| self.layout.unit_of(Stage::Users, user));
                 if unit.is_some_and(|unit| unit.partition == users) {

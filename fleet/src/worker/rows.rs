@@ -1,14 +1,13 @@
 //! What a unit holds: its shards, by roll-out.
 
-use std::collections::BTreeMap;
+use std::hint::black_box;
 
-use runtally::Violation;
 use runtally::store::RolloutId;
 
 use crate::Failure;
 use crate::ask::{Body, Question};
 use crate::layout::{Layout, Stage, Unit};
-use crate::wire::Entries;
+use crate::wire::{Entries, Entry, MOST};
 
 use super::devices::Devices;
 use super::users::Users;
@@ -34,16 +33,31 @@ impl Rows {
     /// Takes a message of the log in; gives the number of its entries. If one of them is refused,
     /// those before it are taken: that they come again does no harm.
     pub(crate) fn take(&mut self, message: &[u8], sends: &mut Sends) -> Result<usize, Failure> {
-        let mut taken = 0;
+        let mut entries = Vec::with_capacity(MOST);
         for entry in Entries::of(message)? {
-            let (rollout, entry) = entry?;
-            match self {
-                Self::Devices(devices) => devices.take(rollout, &entry, sends)?,
-                Self::Users(users) => users.take(rollout, &entry)?,
-            }
-            taken += 1;
+            entries.push(entry?);
         }
-        Ok(taken)
+        self.touch(&entries);
+        for (rollout, entry) in &entries {
+            match self {
+                Self::Devices(devices) => devices.take(*rollout, entry, sends)?,
+                Self::Users(users) => users.take(*rollout, entry)?,
+            }
+        }
+        Ok(entries.len())
+    }
+
+    /// Looks all devices up before any is changed. Nothing comes of it but that the processor waits for
+    /// the memory of many rows at once, which else it would do for one after another.
+    fn touch(&self, entries: &[(RolloutId, Entry<'_>)]) {
+        let known = entries.iter().filter(|(rollout, entry)| match entry {
+            Entry::Record { shard, record, .. } => match self {
+                Self::Devices(devices) => devices.knows(*rollout, *shard, record),
+                Self::Users(users) => users.knows(*rollout, *shard, record),
+            },
+            _ => false,
+        });
+        black_box(known.count());
     }
 
     /// All of it, for a snapshot.
@@ -82,21 +96,4 @@ impl Rows {
 /// A shard takes no other device.
 pub(crate) fn full(shard: u16, limit: usize) -> Failure {
     format!("shard {shard}: no room for another device: all {limit} rows are taken").into()
-}
-
-/// Which counts of which shards are not those of their rows.
-pub(crate) fn audit<S>(
-    shards: &BTreeMap<(RolloutId, u16), S>,
-    audit: impl Fn(&S) -> Result<(), Violation>,
-) -> Vec<String> {
-    let violations = shards.iter().filter_map(|((rollout, shard), rows)| {
-        let violation = audit(rows).err()?;
-        Some(format!("{} {}, shard {shard}: {violation}", rollout.kind, rollout.id))
-    });
-    violations.collect()
-}
-
-/// A seed for the hashes of tables.
-pub(crate) fn seed() -> u64 {
-    getrandom::u64().unwrap_or_default()
 }

@@ -2,83 +2,110 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use runtally::shard::{Record, UserShard};
+use runtally::shard::{Full, Record, UserShard};
 use runtally::store::RolloutId;
 use runtally::{Event, Heap, Summary};
 use uuid::Uuid;
 
 use super::image::{Reader, Writer};
+use super::names::Names;
 use super::page::{Smallest, page};
-use super::rows::{ROWS, audit, full, seed};
+use super::rows::{ROWS, full};
+use super::shards::Shards;
 use crate::Failure;
 use crate::ask::{Body, Counted, Cursor, DeviceRow, Question, UserRow};
-use crate::declaration::{Declaration, Names};
+use crate::declaration::{self, Declaration};
 use crate::layout::{Layout, Unit};
-use crate::wire::Entry;
+use crate::wire::{Entry, Fact};
 
-type Shard = UserShard<Uuid, Uuid, ROWS, ROWS, Heap>;
+type Rows = UserShard<Uuid, Uuid, ROWS, ROWS, Heap>;
+
+/// A shard, and the names of its own users.
+struct Shard {
+    rows: Rows,
+    names: Names,
+}
+
+impl Shard {
+    fn new(seed: u64) -> Self {
+        let mut rows = Rows::growing();
+        rows.reseed(seed);
+        Self { rows, names: Names::default() }
+    }
+
+    /// The name of a user; empty if it is not known.
+    fn name(&self, user: &Uuid) -> &str {
+        self.rows.find_user(user).map_or("", |row| self.names.get(row.number()))
+    }
+
+    /// Keeps the name of a user who has a row.
+    fn set_name(&mut self, user: &Uuid, name: &str) {
+        if let Some(row) = self.rows.find_user(user) {
+            self.names.set(row.number(), name);
+        }
+    }
+
+    fn join(
+        &mut self,
+        record: &Fact,
+        name: &str,
+        is_own: impl Fn(&Uuid) -> bool,
+    ) -> Result<(), Full> {
+        let own = record.user().filter(|user| is_own(user));
+        let is_new = own.is_some_and(|user| self.rows.find_user(user).is_none());
+        let _ = self.rows.join(record, is_own)?;
+        if let Some(row) = own.and_then(|user| self.rows.find_user(user)) {
+            // The row may have been another user's.
+            if is_new || (!name.is_empty() && !self.names.is_known(row.number())) {
+                self.names.set(row.number(), name);
+            }
+        }
+        Ok(())
+    }
+}
 
 /// The shards of one unit.
 pub(crate) struct Users {
     layout: Layout,
-    first_shard: u16,
     /// The most rows of a shard.
     limit: usize,
-    seed: u64,
-    shards: BTreeMap<(RolloutId, u16), Shard>,
-    /// The name of every user, by the id of the user's state.
-    names: HashMap<Uuid, Box<str>>,
+    shards: Shards<Shard>,
     /// E-mail address and full name of users who were declared.
-    declared: HashMap<Uuid, Names>,
+    declared: HashMap<Uuid, declaration::Names>,
 }
 
 impl Users {
     pub(crate) fn new(unit: Unit, layout: Layout, limit: usize) -> Self {
-        let first_shard = layout.first_shard(unit.partition);
-        let (shards, names, declared) = (BTreeMap::new(), HashMap::new(), HashMap::new());
-        Self { layout, first_shard, limit, seed: seed(), shards, names, declared }
+        let shards = Shards::new(unit, layout, Shard::new);
+        Self { layout, limit, shards, declared: HashMap::new() }
     }
 
-    fn shard(&mut self, rollout: RolloutId, shard: u16) -> &mut Shard {
-        if !self.shards.contains_key(&(rollout, shard)) {
-            let mut rows = Shard::growing();
-            // Nobody outside can choose keys that collide.
-            rows.reseed(self.seed);
-            // What began anew, began anew in every shard.
-            if let Some(at) = self.of(rollout).filter_map(|(_, rows)| rows.run_from()).max() {
-                let _ = rows.begin_anew(at);
-            }
-            self.shards.insert((rollout, shard), rows);
-        }
-        self.shards.entry((rollout, shard)).or_insert_with(Shard::growing)
+    /// Whether there are rows of a record's device and user.
+    pub(crate) fn knows(&self, rollout: RolloutId, shard: u16, record: &Fact) -> bool {
+        self.shards.get(rollout, shard).is_some_and(|Shard { rows, .. }| {
+            let user = record.user().and_then(|user| rows.find_user(user));
+            rows.record(record.device()).is_some() & user.is_some()
+        })
     }
 
     pub(crate) fn take(&mut self, rollout: RolloutId, entry: &Entry<'_>) -> Result<(), Failure> {
-        let layout = self.layout;
+        let (layout, limit) = (self.layout, self.limit);
         match entry {
-            Entry::Record { shard, name, record } => {
-                let is_own = |user: &Uuid| layout.shard(user) == *shard;
-                let limit = self.limit;
-                let rows = self.shard(rollout, *shard);
+            Entry::Record { shard: number, name, record } => {
+                let is_own = |user: &Uuid| layout.shard(user) == *number;
+                let shard = self.shards.get_mut(rollout, *number)?;
+                let rows = &shard.rows;
                 let taken = rows.device_count() + rows.retired_count() + rows.ghost_count();
                 let is_full = taken >= limit || rows.user_count() >= limit;
                 if is_full && rows.record(record.device()).is_none() {
-                    return Err(full(*shard, limit));
+                    return Err(full(*number, limit));
                 }
-                let joined = rows.join(record, is_own);
-                let _ = joined.map_err(|error| format!("shard {shard}: {error}"))?;
-                if let Some(user) = record.user().filter(|user| !name.is_empty() && is_own(user))
-                    && !self.names.contains_key(user)
-                {
-                    self.names.insert(*user, (**name).into());
-                }
+                let joined = shard.join(record, name, is_own);
+                joined.map_err(|error| format!("shard {number}: {error}"))?;
             }
             Entry::RunFrom(at) => {
-                let first = self.first_shard;
-                let _ = self.shard(rollout, first).begin_anew(*at);
-                let all = self.shards.range_mut((rollout, 0)..=(rollout, u16::MAX));
-                for (_, shard) in all {
-                    let _ = shard.begin_anew(*at);
+                for shard in self.shards.all_mut(rollout) {
+                    let _ = shard.rows.begin_anew(*at);
                 }
             }
             Entry::Declare { shard, declaration } => {
@@ -97,9 +124,10 @@ impl Users {
     ) -> Result<(), Failure> {
         match declaration {
             Declaration::User { user, upn, devices, last_update, names } => {
-                match self.shard(rollout, shard).declare(user, devices, *last_update) {
+                let shard = self.shards.get_mut(rollout, shard)?;
+                match shard.rows.declare(user, devices, *last_update) {
                     Ok(_) => {
-                        self.names.insert(*user, upn.as_str().into());
+                        shard.set_name(user, upn);
                         self.declared.insert(*user, names.clone());
                     }
                     // What came before it on the log has made it impossible.
@@ -107,7 +135,7 @@ impl Users {
                 }
             }
             Declaration::NoUser { user } => {
-                let _ = self.shard(rollout, shard).undeclare(user);
+                let _ = self.shards.get_mut(rollout, shard)?.rows.undeclare(user);
                 self.declared.remove(user);
             }
             Declaration::Totals(_) => {
@@ -117,23 +145,14 @@ impl Users {
         Ok(())
     }
 
-    fn of(&self, rollout: RolloutId) -> impl Iterator<Item = (u16, &Shard)> {
-        let range = self.shards.range((rollout, 0)..=(rollout, u16::MAX));
-        range.map(|((_, shard), rows)| (*shard, rows))
-    }
-
-    fn name(&self, user: &Uuid) -> &str {
-        self.names.get(user).map_or("", |name| name)
-    }
-
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
-        for (key, rows) in &self.shards {
-            // The names of users who have left end here.
-            let names = rows.users().map(|it| (it.user, self.name(it.user)));
+        for (key, shard) in self.shards.iter() {
+            let rows = &shard.rows;
+            let names = rows.users().map(|it| (it.user, shard.name(it.user)));
             let declared = rows.users().filter(|it| it.declared).map(|it| it.user);
             let declared = declared.filter_map(|user| Some((user, self.declared.get(user)?)));
-            writer.shard(*key, rows, names, &declared.collect::<Vec<_>>());
+            writer.shard(key, rows, names, &declared.collect::<Vec<_>>());
         }
         writer.finish()
     }
@@ -141,12 +160,12 @@ impl Users {
     pub(crate) fn restore(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut reader = Reader::new(bytes)?;
         let layout = self.layout;
-        while let Some((rollout, shard)) = reader.shard()? {
-            let is_own = |user: &Uuid| layout.shard(user) == shard;
-            let rows = self.shard(rollout, shard);
+        while let Some((rollout, number)) = reader.shard()? {
+            let is_own = |user: &Uuid| layout.shard(user) == number;
+            let shard = self.shards.get_mut(rollout, number)?;
+            let rows = &mut shard.rows;
             reader.pieces(|reader, bytes| rows.restore_piece(reader, bytes, is_own))?;
-            let names = &mut self.names;
-            reader.names(|id, name| drop(names.insert(id, name.into())))?;
+            reader.names(|user, name| shard.set_name(&user, name))?;
             self.declared.extend(reader.declared::<Vec<_>>()?);
         }
         Ok(())
@@ -154,9 +173,9 @@ impl Users {
 
     /// Rows of devices, and how many of them are ghosts.
     pub(crate) fn count(&self) -> (usize, usize) {
-        let ghosts: usize = self.shards.values().map(Shard::ghost_count).sum();
-        let own = self.shards.values().map(|rows| rows.device_count() + rows.retired_count());
-        (own.sum::<usize>() + ghosts, ghosts)
+        self.shards.iter().fold((0, 0), |(rows, ghosts), (_, shard)| {
+            (rows + shard.rows.row_count(), ghosts + shard.rows.ghost_count())
+        })
     }
 
     pub(crate) fn answer(&self, question: &Question) -> Option<Body> {
@@ -167,15 +186,15 @@ impl Users {
             }
             Question::User(of, user) => {
                 let shard = self.layout.shard(user);
-                let rows = self.shards.get(&((*of).into(), shard));
-                let row = rows.and_then(|rows| Some(self.row(rows, shard, &rows.user(user)?)));
+                let of = self.shards.get((*of).into(), shard);
+                let row = of.and_then(|of| Some(self.row(of, shard, &of.rows.user(user)?)));
                 Body::Users(row.into_iter().collect())
             }
             Question::Users(of, from, most) => Body::Users(self.page((*of).into(), *from, *most)),
             Question::UserDevices(of, user, after, most) => {
                 let shard = self.layout.shard(user);
-                let rows = self.shards.get(&((*of).into(), shard));
-                Body::Devices(rows.map_or_else(Vec::new, |rows| {
+                let of = self.shards.get((*of).into(), shard);
+                Body::Devices(of.map_or_else(Vec::new, |Shard { rows, .. }| {
                     let mut smallest = Smallest::new(*most, *after);
                     for event in rows.user_devices(user) {
                         smallest.offer(*event.device, device(rows, shard, &event));
@@ -183,12 +202,12 @@ impl Users {
                     smallest.into_sorted().collect()
                 }))
             }
-            Question::Audit => Body::Audit(audit(&self.shards, Shard::audit)),
+            Question::Audit => Body::Audit(self.shards.audit(|shard| shard.rows.audit())),
             Question::Records { of, from, most, .. } => {
                 Body::Devices(self.records((*of).into(), *from, *most))
             }
             Question::Names(users) => {
-                let names = users.iter().map(|user| self.names.get(user).map(|it| (**it).into()));
+                let names = users.iter().map(|user| self.name(user).map(str::to_owned));
                 Body::Names(names.collect())
             }
             _ => return None,
@@ -197,9 +216,9 @@ impl Users {
 
     fn counted(&self) -> Vec<Counted> {
         let mut all = BTreeMap::<RolloutId, Counted>::new();
-        for ((rollout, _), rows) in &self.shards {
-            let counted = all.entry(*rollout).or_insert(Counted {
-                of: (*rollout).into(),
+        for ((rollout, _), Shard { rows, .. }) in self.shards.iter() {
+            let counted = all.entry(rollout).or_insert(Counted {
+                of: rollout.into(),
                 summary: Summary::ZERO,
                 carried: None,
                 listed: 0,
@@ -213,19 +232,26 @@ impl Users {
         all.into_values().collect()
     }
 
+    /// The name of a user of whatever roll-out.
+    fn name(&self, user: &Uuid) -> Option<&str> {
+        let number = self.layout.shard(user);
+        let shards = self.shards.rollouts().filter_map(|of| self.shards.get(of, number));
+        shards.map(|shard| shard.name(user)).find(|name| !name.is_empty())
+    }
+
     fn page(&self, rollout: RolloutId, from: Cursor, most: usize) -> Vec<UserRow> {
-        page(self.of(rollout), from, most, |shard, rows, smallest| {
-            for user in rows.users() {
-                smallest.offer(*user.user, (shard, rows, user));
+        page(self.shards.of(rollout), from, most, |number, shard, smallest| {
+            for user in shard.rows.users() {
+                smallest.offer(*user.user, (number, shard, user));
             }
         })
-        .map(|(shard, rows, user)| self.row(rows, shard, &user))
+        .map(|(number, shard, user)| self.row(shard, number, &user))
         .collect()
     }
 
     /// What is counted for own users.
     fn records(&self, rollout: RolloutId, from: Cursor, most: usize) -> Vec<DeviceRow> {
-        page(self.of(rollout), from, most, |shard, rows, smallest| {
+        page(self.shards.of(rollout), from, most, |shard, Shard { rows, .. }, smallest| {
             for record in rows.records() {
                 smallest.offer(**record.device(), (shard, rows, record));
             }
@@ -239,13 +265,13 @@ impl Users {
         .collect()
     }
 
-    fn row(&self, rows: &Shard, shard: u16, user: &runtally::UserRow<'_, Uuid>) -> UserRow {
+    fn row(&self, of: &Shard, shard: u16, user: &runtally::UserRow<'_, Uuid>) -> UserRow {
         UserRow {
             user: *user.user,
-            name: self.name(user.user).to_owned(),
+            name: of.name(user.user).to_owned(),
             devices: user.reported(),
             last_update: user.last_update,
-            listed: rows.user_devices(user.user).count(),
+            listed: of.rows.user_devices(user.user).count(),
             shard,
             carried: user.declared.then_some(user.carried),
             names: self.declared.get(user.user).cloned().unwrap_or_default(),
@@ -253,7 +279,7 @@ impl Users {
     }
 }
 
-fn device(rows: &Shard, shard: u16, event: &Event<&Uuid, &Uuid>) -> DeviceRow {
+fn device(rows: &Rows, shard: u16, event: &Event<&Uuid, &Uuid>) -> DeviceRow {
     let counted = rows.counted(event);
     let Event { device, user, state, at } = event.cloned();
     DeviceRow { device, user, state, counted, at, retired: false, shard }

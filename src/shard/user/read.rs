@@ -8,7 +8,7 @@ use crate::shard::Record;
 use crate::shard::record::view;
 use crate::table::{RowId, Storage};
 use crate::tally::{Stamp, later};
-use crate::{DateTime, Event, RunState, UserRow};
+use crate::{DateTime, Event, RunState, UserHandle, UserRow};
 
 impl<D, U, const DEVICES: usize, const USERS: usize, S: Storage> UserShard<D, U, DEVICES, USERS, S>
 where
@@ -130,6 +130,25 @@ where
     pub fn user(&self, user: &U) -> Option<UserRow<'_, U>> {
         let (key, user) = self.users.get(self.users.find(user)?)?;
         Some(self.user_view(key, user))
+    }
+
+    /// Where a user's row is, to keep something beside it; `None` if there is none. A row that its user
+    /// has left may be another user's afterwards.
+    ///
+    /// ```
+    /// use runtally::shard::{Record, UserShard};
+    /// use runtally::{Event, RunState};
+    ///
+    /// let mut shard: UserShard<u16, u16, 8, 8> = UserShard::new();
+    /// assert_eq!(shard.find_user(&1), None);
+    /// let event = Event { device: 7, user: Some(1), state: RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+    /// assert!(shard.join(&Record::Report(event), |_| true)?.is_applied());
+    /// assert_eq!(shard.find_user(&1).map(|handle| handle.number()), Some(0));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn find_user(&self, user: &U) -> Option<UserHandle> {
+        self.users.find(user).map(UserHandle)
     }
 
     /// The run state of a user, in constant time: the most severe among that user's devices.
