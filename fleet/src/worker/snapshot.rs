@@ -1,17 +1,19 @@
 //! Snapshots: the rows of a unit in the object store, and which ones hold in a bucket.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_nats::jetstream::{self, kv, object_store::ObjectStore};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::log::Position;
 use crate::Failure;
 use crate::crash::{self, Point};
-use crate::layout::{self, Unit};
+use crate::layout::{self, Stage, Unit};
 
 /// What the bucket says of a unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +30,15 @@ pub(crate) struct Snapshots {
     jetstream: jetstream::Context,
     bucket: kv::Store,
     objects: ObjectStore,
+    /// By stage: a snapshot of devices waits for the log of users, which may have room only when there
+    /// are new snapshots of users.
+    turns: [Arc<Semaphore>; 2],
+    loads: Arc<Semaphore>,
 }
+
+/// Snapshots of a stage that a worker takes at a time, and those that it loads: each is all rows of a
+/// partition once more.
+const AT_A_TIME: usize = 2;
 
 /// How often a swap is tried against others.
 const TRIES: usize = 5;
@@ -39,6 +49,32 @@ impl Snapshots {
             jetstream: jetstream.clone(),
             bucket: jetstream.get_key_value(layout::SNAPSHOTS).await?,
             objects: jetstream.get_object_store(layout::ROWS).await?,
+            turns: Stage::BOTH.map(|_| Arc::new(Semaphore::new(AT_A_TIME))),
+            loads: Arc::new(Semaphore::new(AT_A_TIME)),
+        })
+    }
+
+    /// A turn to take a snapshot, if there is one now; it lasts until it is dropped.
+    pub(crate) fn turn(&self, stage: Stage) -> Option<OwnedSemaphorePermit> {
+        self.turns(stage).try_acquire_owned().ok()
+    }
+
+    /// Waits for a turn.
+    pub(crate) async fn next_turn(&self, stage: Stage) -> Option<OwnedSemaphorePermit> {
+        // They are never closed.
+        self.turns(stage).acquire_owned().await.ok()
+    }
+
+    /// Waits for a turn to load one.
+    pub(crate) async fn load_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.loads).acquire_owned().await.ok()
+    }
+
+    fn turns(&self, stage: Stage) -> Arc<Semaphore> {
+        let [devices, users] = &self.turns;
+        Arc::clone(match stage {
+            Stage::Devices => devices,
+            Stage::Users => users,
         })
     }
 
@@ -51,12 +87,12 @@ impl Snapshots {
         })
     }
 
-    /// The rows of a snapshot; none if there is no snapshot yet.
-    pub(crate) async fn rows(&self, snapshot: &Snapshot) -> Result<Option<Vec<u8>>, Failure> {
-        if snapshot.object.is_empty() {
+    /// The rows of a snapshot, by the name of its object; none if there is no snapshot yet.
+    pub(crate) async fn rows(&self, object: &str) -> Result<Option<Vec<u8>>, Failure> {
+        if object.is_empty() {
             return Ok(None);
         }
-        let mut object = self.objects.get(&snapshot.object).await?;
+        let mut object = self.objects.get(object).await?;
         let mut rows = Vec::with_capacity(object.info().size);
         // The client compares the digest.
         object.read_to_end(&mut rows).await?;

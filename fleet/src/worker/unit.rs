@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::{Message, Subject, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
@@ -97,6 +97,7 @@ enum Save {
         position: Position,
         sent: u64,
         rows: Vec<u8>,
+        turn: OwnedSemaphorePermit,
     },
     Stores(JoinHandle<(Position, Result<bool, Failure>)>),
 }
@@ -104,13 +105,16 @@ enum Save {
 impl Work {
     async fn begin(shared: &Shared, unit: Unit, is_short: bool) -> Result<Self, Failure> {
         let began = Instant::now();
-        let (snapshot, _) = shared.snapshots.find(&unit.to_string()).await?;
-        let Snapshot { position, .. } = snapshot;
         let mut rows = Rows::new(unit, shared.layout, shared.options.shard_rows);
-        if let Some(bytes) = shared.snapshots.rows(&snapshot).await? {
-            rows.restore(&bytes)
-                .map_err(|error| format!("snapshot {}: {error}", snapshot.object))?;
-        }
+        let position = {
+            let _turn = shared.snapshots.load_turn().await;
+            let (Snapshot { position, object }, _) =
+                shared.snapshots.find(&unit.to_string()).await?;
+            if let Some(bytes) = shared.snapshots.rows(&object).await? {
+                rows.restore(&bytes).map_err(|error| format!("snapshot {object}: {error}"))?;
+            }
+            position
+        };
         let mut stream = shared.jetstream.get_stream(unit.stream()).await?;
         let state = &stream.info().await?.state;
         let (first, caught_up_at) = (state.first_sequence, state.last_sequence);
@@ -241,14 +245,19 @@ impl Work {
     fn tick(&mut self) {
         self.tell();
         let is_due = self.saved_at.elapsed() >= self.shared.options.snapshot_every;
-        if is_due && self.applied != self.saved && matches!(self.next, Save::None) {
-            self.next = self.snapshot();
+        if is_due
+            && self.applied != self.saved
+            && matches!(self.next, Save::None)
+            && let Some(turn) = self.shared.snapshots.turn(self.unit.stage)
+        {
+            self.next = self.snapshot(turn);
         }
     }
 
     /// A snapshot of what is here now.
-    fn snapshot(&self) -> Save {
-        Save::Waits { position: self.applied, sent: self.sends.mark(), rows: self.rows.encode() }
+    fn snapshot(&self, turn: OwnedSemaphorePermit) -> Save {
+        let (position, sent, rows) = (self.applied, self.sends.mark(), self.rows.encode());
+        Save::Waits { position, sent, rows, turn }
     }
 
     /// Stores the snapshot that waits, if it may be.
@@ -257,12 +266,14 @@ impl Work {
         if !self.sends.is_acknowledged(sent) {
             return;
         }
-        if let Save::Waits { position, rows, .. } = replace(&mut self.next, Save::None) {
+        if let Save::Waits { position, rows, turn, .. } = replace(&mut self.next, Save::None) {
             crash::here(Point::Acknowledged);
             let snapshots = self.shared.snapshots.clone();
             let (unit, rewinds) = (self.unit, self.rewinds);
             self.next = Save::Stores(tokio::spawn(async move {
-                (position, snapshots.store(unit, position, rows, rewinds).await)
+                let stored = snapshots.store(unit, position, rows, rewinds).await;
+                drop(turn);
+                (position, stored)
             }));
         }
     }
@@ -290,15 +301,22 @@ impl Work {
         // So that whoever is next gets the questions.
         self.questions = None;
         let last = async {
-            if let Save::Stores(_) = self.next {
-                let stored = stored(&mut self.next).await;
-                self.saved(stored);
+            match self.next {
+                Save::None => {}
+                // There will be a later one.
+                Save::Waits { .. } => self.next = Save::None,
+                Save::Stores(_) => {
+                    let stored = stored(&mut self.next).await;
+                    self.saved(stored);
+                }
             }
             while !self.sends.is_empty() {
                 self.sends.next().await;
             }
-            if self.applied != self.saved {
-                self.next = self.snapshot();
+            if self.applied != self.saved
+                && let Some(turn) = self.shared.snapshots.next_turn(self.unit.stage).await
+            {
+                self.next = self.snapshot(turn);
                 self.save();
                 let stored = stored(&mut self.next).await;
                 self.saved(stored);
