@@ -34,7 +34,7 @@ pub struct Pair {
 /// How long two contenders are compared.
 #[derive(Clone, Copy)]
 pub struct Rounds {
-    pub rounds: usize,
+    pub count: usize,
     /// Events per round.
     pub events: usize,
     /// The summary is read after this many events; not within a round if there are fewer.
@@ -63,7 +63,7 @@ pub fn side_by_side<P: Contender>(
     }
     assert_eq!(ours.summary(), peer.summary(), "the same events, another summary");
 
-    let pair = paired(rounds.rounds, |order| {
+    let pair = paired(rounds.count, |order| {
         let reports = workload.next(rounds.events);
         let (ours, peer) = (&mut ours, &mut peer);
         match order {
@@ -94,7 +94,7 @@ pub fn two_loads(
     }
     let [first, second] = &mut workloads;
     let [a, b] = &mut tallies;
-    paired(rounds.rounds, |order| {
+    paired(rounds.count, |order| {
         let (of_a, of_b) = (first.next(rounds.events), second.next(rounds.events));
         match order {
             Order::Forward => {

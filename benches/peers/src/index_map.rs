@@ -46,7 +46,7 @@ impl<S: BuildHasher, const N: usize, const U: usize> IndexTally<S, N, U> {
         let users = &mut self.maps.users;
         let row = match users.entry(user) {
             Entry::Occupied(row) => row.into_mut(),
-            Entry::Vacant(row) => row.insert([0; 6]).ok().expect("there is room"),
+            Entry::Vacant(row) => row.insert([0; 6]).expect("there is room"),
         };
         let before = most_severe(row);
         if let Some(left) = left {

@@ -248,13 +248,17 @@ fn per_line<A, B>(
     let run_ours = || {
         let mut state = new_ours();
         let start = Instant::now();
-        lines.iter().for_each(|line| ours(&mut state, line));
+        for line in &lines {
+            ours(&mut state, line);
+        }
         nanoseconds(start)
     };
     let mut run_peer = || {
         let mut state = new_peer();
         let start = Instant::now();
-        lines.iter().for_each(|line| peer(&mut state, line));
+        for line in &lines {
+            peer(&mut state, line);
+        }
         nanoseconds(start)
     };
     paired(rounds, |order| in_order(order, run_ours, &mut run_peer))

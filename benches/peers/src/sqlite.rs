@@ -1,4 +1,4 @@
-//! Peer: SQLite in memory, prepared statements within one transaction: a timestamped upsert for
+//! Peer: `SQLite` in memory, prepared statements within one transaction: a timestamped upsert for
 //! each event, `GROUP BY` for the summary.
 
 use runtally::{Effect, Event, RunState, Summary};

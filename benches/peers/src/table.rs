@@ -80,7 +80,7 @@ impl Table {
     /// show: what those pay more, no table can save.
     fn loads<const N: usize, const U: usize>(&self) {
         let case = |who| format!("{who}{N} devices, full, uniform");
-        let pair = both_loads::<N, _>(|| ByKey::<N, U>::default());
+        let pair = both_loads::<N, _>(ByKey::<N, U>::default);
         self.line("apply", &case(""), "itself half full", None, pair);
         let pair = both_loads::<N, _>(|| StdTally::with_room_for(N, U));
         self.line("apply", &case("std: hashbrown + foldhash, "), "itself half full", None, pair);
@@ -111,7 +111,7 @@ impl Table {
     fn reads<const N: usize, const U: usize>(&self) {
         for read_every in [1, 100, 10_000] {
             let case = format!("{N} devices, full, summary read every {read_every}");
-            let rounds = Rounds { rounds: 15, events: read_every.max(40), read_every };
+            let rounds = Rounds { count: 15, events: read_every.max(40), read_every };
             let workload = || Workload::new(N, Draw::Uniform);
             let (ours, peer) = (ByKey::<N, U>::default(), Recount::default());
             let pair = side_by_side(workload(), rounds, ours, peer);
@@ -152,7 +152,7 @@ fn both_loads<const N: usize, C: Contender>(empty: impl Fn() -> C) -> Pair {
 
 /// Enough events that a round warms the cache, few enough that drift hits both.
 pub fn rounds(devices: usize) -> Rounds {
-    Rounds { rounds: ROUNDS, events: (2 * devices).max(8192), read_every: usize::MAX }
+    Rounds { count: ROUNDS, events: (2 * devices).max(8192), read_every: usize::MAX }
 }
 
 /// At least two figures that count.
