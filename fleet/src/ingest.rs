@@ -14,10 +14,6 @@ use crate::connect::{self, Nats};
 use crate::layout::{Layout, Stage};
 use crate::sends::Sends;
 use crate::wire::{Entry, Fact};
-use crate::worker::Position;
-
-/// Lines read before what is not a whole message yet is sent.
-const LINES: usize = 8_192;
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -47,10 +43,9 @@ async fn read(
     layout: Layout,
     rollout: RolloutId,
 ) -> Result<Tally, Failure> {
-    let mut sends = Sends::new(jetstream, layout, Stage::Devices);
+    let mut sends = Sends::new(jetstream, layout, Stage::Devices).sender();
     let mut lines = BufReader::with_capacity(1 << 20, tokio::io::stdin());
     let (mut tally, mut line, mut number) = (Tally::default(), Vec::new(), 0_u64);
-    let start = Position::default();
     loop {
         line.clear();
         if lines.read_until(b'\n', &mut line).await? == 0 {
@@ -72,15 +67,10 @@ async fn read(
                 eprintln!("line {number}: {error}");
             }
         }
-        let is_idle = lines.buffer().is_empty();
-        if is_idle || number.is_multiple_of(LINES as u64) {
-            sends.flush(start);
-        }
         while sends.is_full() {
             sends.next().await;
         }
     }
-    sends.flush(start);
     while !sends.is_empty() {
         sends.next().await;
     }

@@ -15,7 +15,7 @@ use crate::Failure;
 use crate::ask::{Body, Counted, Cursor, DeviceRow, Of, Question};
 use crate::declaration::Declaration;
 use crate::layout::{Layout, Stage, Unit};
-use crate::sends::Sends;
+use crate::sends::Sender;
 use crate::wire::{Entry, Fact};
 
 type Shard = DeviceShard<Uuid, Uuid, ROWS, Heap>;
@@ -50,7 +50,7 @@ impl Devices {
         &mut self,
         rollout: RolloutId,
         entry: &Entry<'_>,
-        sends: &mut Sends,
+        sends: &mut Sender,
     ) -> Result<(), Failure> {
         let layout = self.layout;
         let mut send = |user: &Uuid, record: Record<&Uuid, &Uuid>, name: &str| {

@@ -26,7 +26,8 @@ use tokio::task::JoinHandle;
 
 use crate::Failure;
 use crate::connect::{self, Nats};
-use crate::layout::{Layout, Unit};
+use crate::layout::{Layout, Stage, Unit};
+use crate::sends::Sends;
 use gauges::Gauges;
 use lease::{Held, Lease};
 pub(crate) use log::Position;
@@ -50,6 +51,8 @@ struct Shared {
     jetstream: jetstream::Context,
     layout: Layout,
     snapshots: Snapshots,
+    /// To the log of users.
+    sends: Sends,
     gauges: Gauges,
     name: Arc<str>,
     options: Options,
@@ -81,7 +84,8 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
     println!("{name} at work");
     let shared = {
         let held = lease.held.clone();
-        Shared { client, jetstream, layout, snapshots, gauges, name, options, held }
+        let sends = Sends::new(jetstream.clone(), layout, Stage::Users);
+        Shared { client, jetstream, layout, snapshots, sends, gauges, name, options, held }
     };
 
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -11,7 +11,7 @@ use crate::wire::{Entries, Entry, MOST};
 
 use super::devices::Devices;
 use super::users::Users;
-use crate::sends::Sends;
+use crate::sends::Sender;
 
 /// The most devices, ghosts or users of a shard.
 pub(crate) const ROWS: usize = 65_534;
@@ -32,7 +32,7 @@ impl Rows {
 
     /// Takes a message of the log in; gives the number of its entries. If one of them is refused,
     /// those before it are taken: that they come again does no harm.
-    pub(crate) fn take(&mut self, message: &[u8], sends: &mut Sends) -> Result<usize, Failure> {
+    pub(crate) fn take(&mut self, message: &[u8], sends: &mut Sender) -> Result<usize, Failure> {
         let mut entries = Vec::with_capacity(MOST);
         for entry in Entries::of(message)? {
             entries.push(entry?);

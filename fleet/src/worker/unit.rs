@@ -20,10 +20,9 @@ use crate::Failure;
 use crate::ask::{Answer, Head, Question};
 use crate::crash::{self, Point};
 use crate::layout::{Stage, Unit};
-use crate::sends::Sends;
+use crate::sends::Sender;
 
-/// Messages taken in a row before what follows from them is sent: many records a message, and still
-/// nobody waits long.
+/// Messages taken in a row: then it is others' turn.
 const IN_A_ROW: usize = 16;
 
 /// How long a unit that ends may take for its last snapshot.
@@ -71,7 +70,7 @@ struct Work {
     shared: Shared,
     unit: Unit,
     rows: Rows,
-    sends: Sends,
+    sends: Sender,
     messages: mpsc::Receiver<Next>,
     questions: Option<Subscriber>,
     applied: Position,
@@ -129,7 +128,7 @@ impl Work {
             shared: shared.clone(),
             unit,
             rows,
-            sends: Sends::new(shared.jetstream.clone(), shared.layout, Stage::Users),
+            sends: shared.sends.sender(),
             messages: log::follow(shared.jetstream.clone(), unit, position),
             questions: None,
             applied: position,
@@ -169,7 +168,7 @@ impl Work {
                         let _ = self.shared.client.publish(to, bytes).await;
                     }
                 }
-                () = self.sends.next(), if !self.sends.is_empty() => {}
+                () = self.sends.next(), if self.waits() => {}
                 stored = stored(&mut self.next) => self.saved(stored),
                 _ = second.tick() => self.tick(),
                 next = self.messages.recv(), if self.takes() => {
@@ -184,16 +183,25 @@ impl Work {
     }
 
     fn takes(&self) -> bool {
-        self.stopped.is_none() && !self.sends.is_full()
+        self.stopped.is_none() && !self.is_full()
+    }
+
+    /// Whether what follows from the log has to wait. Nothing follows from that of users.
+    fn is_full(&self) -> bool {
+        self.unit.stage == Stage::Devices && self.sends.is_full()
+    }
+
+    /// Whether an acknowledgement lets something go on.
+    fn waits(&self) -> bool {
+        matches!(self.next, Save::Waits { .. }) || self.is_full()
     }
 
     fn is_caught_up(&self) -> bool {
         self.applied.sequence >= self.caught_up_at || self.stopped.is_some()
     }
 
-    /// Takes messages in, as many as are there, and sends what follows from them.
+    /// Takes messages in, as many as are there.
     fn take(&mut self, first: Next) -> Option<End> {
-        let before = self.applied;
         let mut next = Some(first);
         let mut taken = 0;
         while let Some(message) = next.take() {
@@ -204,6 +212,7 @@ impl Work {
                     self.applied = to;
                 }
                 Next::Message { position, payload, pending } => {
+                    self.sends.come_after(self.applied);
                     match self.rows.take(&payload, &mut self.sends) {
                         Ok(entries) => self.shared.gauges.took(self.unit, entries),
                         Err(error) => {
@@ -220,7 +229,6 @@ impl Work {
             }
         }
         crash::here(Point::Applied);
-        self.sends.flush(before);
         None
     }
 

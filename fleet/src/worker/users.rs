@@ -82,9 +82,10 @@ impl Users {
 
     /// Whether there are rows of a record's device and user.
     pub(crate) fn knows(&self, rollout: RolloutId, shard: u16, record: &Fact) -> bool {
-        self.shards.get(rollout, shard).is_some_and(|Shard { rows, .. }| {
+        self.shards.get(rollout, shard).is_some_and(|Shard { rows, names }| {
             let user = record.user().and_then(|user| rows.find_user(user));
-            rows.record(record.device()).is_some() & user.is_some()
+            let is_known = user.is_some_and(|row| names.is_known(row.number()));
+            rows.record(record.device()).is_some() & is_known
         })
     }
 

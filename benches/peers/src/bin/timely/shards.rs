@@ -1,9 +1,12 @@
 //! The library: each thread holds an equal part of the virtual shards of both stages.
 //!
-//! What is for a thread's own shards is taken at once. The rest goes through a bounded channel, so
-//! many events or records a message, each with the number of its shard, as in a fleet.
+//! Events and records go in batches, each with the number of its shard: those of a thread's own
+//! shards straight on, the rest through a bounded channel. All rows that a batch names are looked up
+//! before any of them is changed, as a worker of the fleet does: so the processor waits for the memory
+//! of many at once.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -45,7 +48,7 @@ struct Worker {
     /// Shard `s` belongs to thread `s % threads`, and is the `s / threads`-th there.
     first: Vec<First>,
     second: Vec<Second>,
-    /// What is not sent yet, for each thread.
+    /// What is not sent yet, for each thread and this one too.
     events: Vec<Vec<(usize, Event)>>,
     records: Vec<Vec<(usize, Record)>>,
     peers: Vec<SyncSender<Message>>,
@@ -109,23 +112,28 @@ impl Worker {
     fn run(mut self, events: &[Event]) -> Self {
         for batch in events.chunks(BATCH).skip(self.number).step_by(self.threads) {
             for event in batch {
-                self.read(event);
+                let shard = shard_of(&event.device);
+                self.put(shard, *event);
             }
             while let Some(message) = self.next() {
                 self.receive(message);
             }
         }
-        for peer in self.others() {
+        for peer in 0..self.threads {
             let rest = std::mem::take(&mut self.events[peer]);
             self.send(peer, Message::Events(rest));
+        }
+        for peer in self.others() {
             self.send(peer, Message::EventsEnd);
         }
         while self.open.events > 0 {
             self.wait();
         }
-        for peer in self.others() {
+        for peer in 0..self.threads {
             let rest = std::mem::take(&mut self.records[peer]);
             self.send(peer, Message::Records(rest));
+        }
+        for peer in self.others() {
             self.send(peer, Message::RecordsEnd);
         }
         while self.open.records > 0 {
@@ -139,15 +147,10 @@ impl Worker {
         (0..self.threads).filter(move |peer| *peer != number)
     }
 
-    fn read(&mut self, event: &Event) {
-        let shard = shard_of(&event.device);
+    fn put(&mut self, shard: usize, event: Event) {
         let owner = shard % self.threads;
-        if owner == self.number {
-            self.take(shard, *event);
-            return;
-        }
         let waiting = &mut self.events[owner];
-        waiting.push((shard, *event));
+        waiting.push((shard, event));
         if waiting.len() >= BATCH {
             let full = std::mem::replace(waiting, Vec::with_capacity(BATCH));
             self.send(owner, Message::Events(full));
@@ -155,39 +158,48 @@ impl Worker {
     }
 
     /// The first stage, and what follows from it for the second.
-    fn take(&mut self, shard: usize, event: Event) {
-        let Self { number, threads, first, second, records, .. } = self;
-        let taken = first[shard / *threads].take(&Record::Report(event), |user, record| {
-            let (shard, record) = (shard_of(user), record.cloned());
-            let owner = shard % *threads;
-            if owner == *number {
-                join(second, *threads, shard, &record);
-            } else {
-                records[owner].push((shard, record));
+    fn take(&mut self, events: &[(usize, Event)]) {
+        let Self { threads, first, records, .. } = self;
+        let known = events
+            .iter()
+            .filter(|(shard, event)| first[*shard / *threads].record(&event.device).is_some());
+        black_box(known.count());
+        for (shard, event) in events {
+            let taken = first[*shard / *threads].take(&Record::Report(*event), |user, record| {
+                let shard = shard_of(user);
+                records[shard % *threads].push((shard, record.cloned()));
+            });
+            let _ = taken.expect("a shard has room for its devices");
+        }
+        for owner in 0..self.threads {
+            if self.records[owner].len() >= BATCH {
+                let next = Vec::with_capacity(2 * BATCH);
+                let full = std::mem::replace(&mut self.records[owner], next);
+                self.send(owner, Message::Records(full));
             }
+        }
+    }
+
+    /// The second stage.
+    fn join(&mut self, records: &[(usize, Record)]) {
+        let Self { threads, second, .. } = self;
+        let known = records.iter().filter(|(shard, record)| {
+            let rows = &second[*shard / *threads];
+            let user = record.user().and_then(|user| rows.find_user(user));
+            rows.record(record.device()).is_some() & user.is_some()
         });
-        let _ = taken.expect("a shard has room for its devices");
-        for peer in self.others() {
-            if self.records[peer].len() >= BATCH {
-                let next = Vec::with_capacity(BATCH + 1);
-                let full = std::mem::replace(&mut self.records[peer], next);
-                self.send(peer, Message::Records(full));
-            }
+        black_box(known.count());
+        for (shard, record) in records {
+            let is_own = |user: &Key| shard_of(user) == *shard;
+            let joined = second[*shard / *threads].join(record, is_own);
+            let _ = joined.expect("a shard has room for its users and their devices");
         }
     }
 
     fn receive(&mut self, message: Message) {
         match message {
-            Message::Events(events) => {
-                for (shard, event) in events {
-                    self.take(shard, event);
-                }
-            }
-            Message::Records(records) => {
-                for (shard, record) in records {
-                    join(&mut self.second, self.threads, shard, &record);
-                }
-            }
+            Message::Events(events) => self.take(&events),
+            Message::Records(records) => self.join(&records),
             Message::EventsEnd => self.open.events -= 1,
             Message::RecordsEnd => self.open.records -= 1,
         }
@@ -206,16 +218,14 @@ impl Worker {
     /// Two threads that send to each other while both channels are full would wait for ever: so what
     /// arrives meanwhile is put aside.
     fn send(&mut self, peer: usize, mut message: Message) {
+        if peer == self.number {
+            return self.receive(message);
+        }
         while let Err(TrySendError::Full(back)) = self.peers[peer].try_send(message) {
             message = back;
             self.arrived.extend(self.inbox.recv_timeout(PATIENCE));
         }
     }
-}
-
-fn join(second: &mut [Second], threads: usize, shard: usize, record: &Record) {
-    let joined = second[shard / threads].join(record, |user| shard_of(user) == shard);
-    let _ = joined.expect("a shard has room for its users and their devices");
 }
 
 fn shard_of(key: &Key) -> usize {
