@@ -97,8 +97,8 @@ Usage: runtally-fleet audit --nats URL";
 
 const WORKER: &str = "\
 Holds a fair share of the partitions of a fleet, on one core; start as many as you need, and stop
-them as you like. SIGTERM and SIGINT end it: it takes its last snapshots, gives its partitions back
-and exits with 0.
+them as you like. SIGTERM and SIGINT end it: it takes its last snapshots, for ten seconds at most,
+gives its partitions back and exits with 0.
 
 Usage: runtally-fleet worker --nats URL [OPTIONS]
 

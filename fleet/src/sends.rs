@@ -20,7 +20,7 @@ use crate::worker::Position;
 const UNDER_WAY: usize = 256;
 
 /// How long a message waits for more entries: the log has each one to write on its own.
-const LINGER: Duration = Duration::from_millis(50);
+const LINGER: Duration = Duration::from_millis(100);
 
 /// The time to the next try, when the log refuses a message or does not answer.
 const PAUSE: Duration = Duration::from_millis(500);

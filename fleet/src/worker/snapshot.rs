@@ -38,7 +38,7 @@ pub(crate) struct Snapshots {
 
 /// Snapshots of a stage that a worker takes at a time, and those that it loads: each is all rows of a
 /// partition once more.
-const AT_A_TIME: usize = 2;
+const AT_A_TIME: usize = 1;
 
 /// How often a swap is tried against others.
 const TRIES: usize = 5;
