@@ -194,7 +194,7 @@ def test_metrics_have_the_counts(fleet, gateway, sent):
         return text if 'runtally_fleet_position{stage="devices"' in text else None
 
     text = until(20, "the worker tells of its partitions", told)
-    for name in ("lag", "rows", "ghosts", "stopped", "recovery_seconds", "snapshots_total"):
+    for name in ("lag", "rows", "ghosts", "stopped", "recovery_seconds", "refusals_total", "snapshots_total"):
         assert f"runtally_fleet_{name}{{stage=" in text
     worker.terminate()
     assert worker.wait(30) == 0

@@ -16,6 +16,7 @@ pub(crate) struct Gauge {
     pub(crate) ghosts: usize,
     pub(crate) stopped: Option<String>,
     pub(crate) snapshots: u64,
+    pub(crate) refusals: u64,
     entries: u64,
     recovery: Duration,
 }
@@ -45,7 +46,7 @@ impl Gauges {
     /// All of it, as Prometheus reads it.
     pub(crate) fn text(&self, worker: &str) -> String {
         type Value = fn(&Gauge) -> f64;
-        const METRICS: [(&str, &str, &str, Value); 8] = [
+        const METRICS: [(&str, &str, &str, Value); 9] = [
             ("position", "gauge", "The last message taken from the log.", |it| it.position as f64),
             ("lag", "gauge", "Messages of the log that are not taken yet.", |it| it.lag as f64),
             ("rows", "gauge", "Rows of devices.", |it| it.rows as f64),
@@ -59,6 +60,12 @@ impl Gauges {
                 it.recovery.as_secs_f64()
             }),
             ("entries_total", "counter", "Entries taken from the log.", |it| it.entries as f64),
+            (
+                "refusals_total",
+                "counter",
+                "Entries that could not be taken, or were passed over.",
+                |it| it.refusals as f64,
+            ),
             ("snapshots_total", "counter", "Snapshots that were stored.", |it| it.snapshots as f64),
         ];
         let gauges = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -84,6 +84,14 @@ impl Rows {
         }
     }
 
+    /// Declarations that what came before them on the log had made impossible.
+    pub(crate) fn passed_over(&self) -> u64 {
+        match self {
+            Self::Devices(_) => 0,
+            Self::Users(users) => users.passed_over(),
+        }
+    }
+
     pub(crate) fn answer(&self, question: &Question) -> Result<Body, String> {
         let answer = match self {
             Self::Devices(devices) => devices.answer(question),

@@ -246,6 +246,7 @@ impl Work {
             gauge.lag = self.lag;
             gauge.rows = rows;
             gauge.ghosts = ghosts;
+            gauge.refusals = self.rows.passed_over() + u64::from(self.stopped.is_some());
             gauge.stopped.clone_from(&self.stopped);
         });
     }

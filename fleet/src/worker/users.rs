@@ -72,12 +72,13 @@ pub(crate) struct Users {
     shards: Shards<Shard>,
     /// E-mail address and full name of users who were declared.
     declared: HashMap<Uuid, declaration::Names>,
+    passed_over: u64,
 }
 
 impl Users {
     pub(crate) fn new(unit: Unit, layout: Layout, limit: usize) -> Self {
         let shards = Shards::new(unit, layout, Shard::new);
-        Self { layout, limit, shards, declared: HashMap::new() }
+        Self { layout, limit, shards, declared: HashMap::new(), passed_over: 0 }
     }
 
     /// Whether there are rows of a record's device and user.
@@ -132,7 +133,10 @@ impl Users {
                         self.declared.insert(*user, names.clone());
                     }
                     // What came before it on the log has made it impossible.
-                    Err(error) => tracing::warn!(%user, %error, "a declaration is passed over"),
+                    Err(error) => {
+                        self.passed_over += 1;
+                        tracing::warn!(%user, %error, "a declaration is passed over");
+                    }
                 }
             }
             Declaration::NoUser { user } => {
@@ -170,6 +174,10 @@ impl Users {
             self.declared.extend(reader.declared::<Vec<_>>()?);
         }
         Ok(())
+    }
+
+    pub(crate) const fn passed_over(&self) -> u64 {
+        self.passed_over
     }
 
     /// Rows of devices, and how many of them are ghosts.
