@@ -74,7 +74,7 @@ RUNTALLY_READ_TOKEN and RUNTALLY_WRITE_TOKEN are the tokens, 12 to 1024 visible 
 
 const INGEST: &str = "\
 Reads device states from standard input, one JSON object a line as POST .../deviceRunStates takes it,
-and puts them on the log, 256 a message. Says how many once all of them are acknowledged. Exits with
+and puts them on the log, 1024 a message. Says how many once all of them are acknowledged. Exits with
 1 if a line was refused; each is named on standard error. Reading the same input again does no harm.
 
 Usage: runtally-fleet ingest --nats URL (--configuration GUID | --script GUID)";

@@ -17,7 +17,7 @@ use crate::wire::{Entry, MOST, Message};
 use crate::worker::Position;
 
 /// Messages under way. Beyond it whoever sends has to wait, and so what it reads waits too.
-const UNDER_WAY: usize = 256;
+const UNDER_WAY: usize = 64;
 
 /// How long a message waits for more entries: the log has each one to write on its own.
 const LINGER: Duration = Duration::from_millis(100);

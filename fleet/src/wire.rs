@@ -1,5 +1,5 @@
 //! Messages of the log. Both stages speak the same: records of devices, and the few other things
-//! that may happen to a roll-out, up to 256 entries a message.
+//! that may happen to a roll-out, up to 1 024 entries a message.
 //!
 //! ```text
 //!  message = format (1) group…
@@ -41,7 +41,7 @@ pub(crate) enum Entry<'a> {
 }
 
 /// The most entries of a message.
-pub(crate) const MOST: usize = 256;
+pub(crate) const MOST: usize = 1024;
 
 /// A message being written.
 #[derive(Debug, Default)]

@@ -39,8 +39,8 @@ pub(crate) enum Next {
 }
 
 /// Messages that wait to be taken, and that the server may send ahead of them.
-const WAITING: usize = 8;
-const AHEAD: usize = 64;
+const WAITING: usize = 4;
+const AHEAD: usize = 16;
 
 /// The server says so often that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(2);

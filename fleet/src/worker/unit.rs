@@ -23,7 +23,7 @@ use crate::layout::{Stage, Unit};
 use crate::sends::Sender;
 
 /// Messages taken in a row: then it is others' turn.
-const IN_A_ROW: usize = 16;
+const IN_A_ROW: usize = 4;
 
 /// How long a unit that ends may take for its last snapshot.
 const FAREWELL: Duration = Duration::from_secs(10);
