@@ -83,6 +83,28 @@
 //! A second stage that lost what it heard is repaired by joining every record of the first, and by
 //! asking the first, for each of its own records, whether there is a [greater](Record::order) one.
 //!
+//! # In batches
+//!
+//! What is larger than the caches is waited for at each look-up, one after another. Whoever takes many
+//! records at a time looks all of them up first, so that the processor waits for many rows at once; a
+//! worker of `fleet/` takes in nearly twice as many events for it.
+//!
+//! ```
+//! use runtally::shard::{DeviceShard, Full, Record};
+//!
+//! fn take_all(shard: &mut DeviceShard<u32, u32, 64>, records: &[Record<u32, u32>]) -> Result<(), Full> {
+//!     let known = records.iter().filter(|it| shard.record(it.device()).is_some());
+//!     // The number is of no use; but what nobody asks for would not be looked up.
+//!     core::hint::black_box(known.count());
+//!     records.iter().try_for_each(|it| shard.take(it, |_user, _record| ()).map(drop))
+//! }
+//! # let event = runtally::Event { device: 1, user: Some(2), state: runtally::RunState::Fail, at: "2026-11-21T09:30Z".parse()? };
+//! # let mut shard = DeviceShard::new();
+//! # take_all(&mut shard, &[Record::Report(event)])?;
+//! # assert_eq!(shard.row_count(), 1);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
 //! # Why not `Tally`
 //!
 //! A tally carries counts for retired devices, forgets tombstones to make room, and has 24 bytes of
