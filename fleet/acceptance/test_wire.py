@@ -200,6 +200,22 @@ def test_metrics_have_the_counts(fleet, gateway, sent):
     assert worker.wait(30) == 0
 
 
+def test_a_gateway_is_ready_while_the_log_is_there(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        gateway = fleet.gateway()
+
+        def ready():
+            status, _, body = gateway.ask("GET", "/readyz")
+            return status, body if status == 200 else body["error"]["code"]
+
+        assert ready() == (200, "ok")
+        fleet.servers[0].kill()
+        until(20, "it is not ready", lambda: ready() == (503, "serviceNotAvailable"))
+        assert gateway.ask("GET", "/healthz")[0] == 200
+        fleet.servers[0].start()
+        until(20, "it is ready again", lambda: ready() == (200, "ok"))
+
+
 def test_an_answer_says_what_it_is_exact_at(fleet, gateway, sent):
     status, headers, _ = gateway.ask("POST", f"{BASE}/deviceRunStates", event(5_000))
     assert status == 201

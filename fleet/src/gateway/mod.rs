@@ -63,6 +63,7 @@ struct Gateway {
     /// The ways to both stages' logs.
     devices: Publisher,
     users: Publisher,
+    jetstream: async_nats::jetstream::Context,
     shards: Shards,
     metrics: Arc<Metrics>,
     overdue: Mutex<Option<(Instant, BTreeMap<RolloutId, usize>)>>,
@@ -73,6 +74,9 @@ const BODY: usize = 256 * 1024;
 
 /// The time that the body of a request may take.
 const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// How long the log's server may take to answer while the gateway counts as ready.
+const READY: Duration = Duration::from_secs(1);
 
 /// The positions that an answer is exact at, or that of an event on the log.
 const POSITION: &str = "runtally-position";
@@ -94,6 +98,7 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
         page: Page::new(),
         devices: Publisher::start(&jetstream, layout, Stage::Devices),
         users: Publisher::start(&jetstream, layout, Stage::Users),
+        jetstream,
         shards: Shards::new(client, layout),
         metrics: Arc::default(),
         overdue: Mutex::default(),
@@ -101,6 +106,7 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
     let router = Router::new()
         .route("/", get(async |State(gateway): State<Arc<Gateway>>| gateway.page.response()))
         .route("/healthz", get("ok"))
+        .route("/readyz", get(ready))
         .route("/metrics", get(metrics_of))
         .fallback(graph)
         .with_state(Arc::clone(&gateway));
@@ -157,6 +163,15 @@ async fn graph(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
         }
     };
     answered.unwrap_or_else(|error| unavailable(&error))
+}
+
+/// Whether the log can be written to.
+async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
+    match tokio::time::timeout(READY, gateway.jetstream.query_account()).await {
+        Ok(Ok(_)) => "ok".into_response(),
+        Ok(Err(error)) => unavailable(&error.into()),
+        Err(_) => unavailable(&"the server of the log does not answer".into()),
+    }
 }
 
 /// What Prometheus reads, under the service's names.
