@@ -232,6 +232,25 @@ def test_what_the_broker_lost_of_the_log_is_noticed(tmp_path):
         exact(fleet, sent)
 
 
+def test_a_worker_that_was_away_removes_nothing_of_a_log_made_anew(tmp_path):
+    """It has a snapshot to take, and the log has other messages under the numbers it has read."""
+    with Fleet(tmp_path) as fleet:
+        worker = fleet.worker(snapshot_every=1)
+        sent = events(DEVICES, EVENTS)
+        pieces = [sent[at : at + EVENTS // 20] for at in range(0, len(sent), EVENTS // 20)]
+        for piece in pieces[:15]:
+            fleet.ingest(piece)
+        fleet.drain()
+        worker.send_signal(signal.SIGSTOP)
+        for stream in fleet.stored():
+            if "devices" in stream:
+                fleet.make(fleet.remove(stream))
+        for piece in pieces[15:]:
+            fleet.ingest(piece)
+        worker.send_signal(signal.SIGCONT)
+        exact(fleet, sent)
+
+
 def test_a_log_that_begins_after_the_snapshot_is_told(tmp_path):
     with Fleet(tmp_path) as fleet:
         sent = events(DEVICES, EVENTS)

@@ -24,7 +24,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// One unit as it is now.
 struct Seen {
     unit: Unit,
-    /// The last message on the log, looked at before the worker was asked.
+    /// The last message on the log, looked at before the worker was asked, and again if the worker says
+    /// that it is further.
     last: u64,
     answer: Option<(Head, usize, usize)>,
 }
@@ -33,6 +34,12 @@ impl Seen {
     /// Whether all that was on the log is taken in, and on the log of users if it follows from it.
     fn is_drained(&self) -> bool {
         self.answer.as_ref().is_some_and(|(head, ..)| head.acknowledged >= self.last)
+            && !self.is_of_another_log()
+    }
+
+    /// Whether the worker has not noticed yet that the log is not the one it read.
+    fn is_of_another_log(&self) -> bool {
+        self.answer.as_ref().is_some_and(|(head, ..)| head.applied > self.last)
     }
 }
 
@@ -81,12 +88,17 @@ async fn look_at(
     let units = (0..layout.partitions).map(|partition| Unit { stage, partition });
     stream::iter(units)
         .map(|unit| async move {
-            let last = jetstream.get_stream(unit.stream()).await?.cached_info().state.last_sequence;
+            let mut stream = jetstream.get_stream(unit.stream()).await?;
+            let mut last = stream.cached_info().state.last_sequence;
             let answer = ask(client, unit, &Question::Summaries, PATIENCE).await.ok();
             let answer = answer.and_then(|(head, body)| match body {
                 Body::Summaries { rows, ghosts, .. } => Some((head, rows, ghosts)),
                 _ => None,
             });
+            let applied = answer.as_ref().map_or(0, |(head, ..)| head.applied);
+            if applied > last {
+                last = stream.info().await?.state.last_sequence;
+            }
             Ok(Seen { unit, last, answer })
         })
         .buffered(AT_A_TIME)
@@ -99,7 +111,7 @@ fn table(all: &[Seen]) -> String {
         "{:<12} {:<16} {:>10} {:>8} {:>9} {:>7}  {}\n",
         "partition", "worker", "position", "lag", "rows", "ghosts", "state"
     );
-    for Seen { unit, last, answer } in all {
+    for seen @ Seen { unit, last, answer } in all {
         let Some((head, rows, ghosts)) = answer else {
             let state = "no worker answers";
             let _ =
@@ -109,6 +121,7 @@ fn table(all: &[Seen]) -> String {
         let lag = last.saturating_sub(head.acknowledged);
         let state = match (&head.stopped, lag) {
             (Some(reason), _) => reason,
+            _ if seen.is_of_another_log() => "the log ends before that",
             (None, 0) => "drained",
             (None, _) => "reads",
         };

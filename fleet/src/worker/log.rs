@@ -84,8 +84,9 @@ impl Reader {
     /// The client has a consumer of its own that keeps order, but made anew before its first
     /// message it begins at the first one; here it begins where it must.
     async fn read(&mut self) -> Result<(), Failure> {
-        let stream = self.jetstream.get_stream(self.unit.stream()).await?;
+        let mut stream = self.jetstream.get_stream(self.unit.stream()).await?;
         self.check(&stream).await?;
+        let created = stream.cached_info().created;
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence {
                 start_sequence: self.position.sequence + 1,
@@ -97,6 +98,10 @@ impl Reader {
             ..pull::Config::default()
         };
         let consumer = stream.create_consumer(config).await?;
+        // Otherwise it would wait for a number that the new one may not come to for long.
+        if stream.info().await?.created != created {
+            return Err("the stream was made anew meanwhile".into());
+        }
         let messages = consumer.stream().max_messages_per_batch(AHEAD).heartbeat(HEARTBEAT);
         let mut messages = messages.messages().await?;
         loop {
@@ -168,7 +173,10 @@ impl Reader {
 }
 
 /// When the server took a message; none if it was removed.
-async fn time_of(stream: &stream::Stream, sequence: u64) -> Result<Option<i64>, Failure> {
+pub(crate) async fn time_of<I>(
+    stream: &stream::Stream<I>,
+    sequence: u64,
+) -> Result<Option<i64>, Failure> {
     match stream.get_raw_message(sequence).await {
         Ok(message) => Ok(Some(nanos(message.time.unix_timestamp_nanos()))),
         Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::log::Position;
+use super::log::{Position, time_of};
 use crate::Failure;
 use crate::crash::{self, Point};
 use crate::layout::{self, Stage, Unit};
@@ -162,10 +162,13 @@ impl Snapshots {
     }
 
     /// Removes what the snapshot has made superfluous. The message at the position stays: by it one
-    /// sees that the log is still the same.
+    /// sees that the log is still the same. Of a log that is not, nothing is removed: under these numbers
+    /// it may hold what nobody has read.
     async fn trim(&self, unit: Unit, position: Position, old: &Snapshot) -> Result<(), Failure> {
         let stream = self.jetstream.get_stream_no_info(unit.stream()).await?;
-        stream.purge().sequence(position.sequence).await?;
+        if time_of(&stream, position.sequence).await? == Some(position.nanos) {
+            stream.purge().sequence(position.sequence).await?;
+        }
         if !old.object.is_empty() {
             self.objects.delete(&old.object).await?;
         }
