@@ -50,15 +50,15 @@ def resident(pid: int) -> int:
 class Server:
     """One nats-server, or one of a cluster."""
 
-    def __init__(self, folder: Path, cluster: tuple[int, list[int]] | None = None, name="one"):
+    def __init__(self, folder: Path, cluster: tuple[int, list[int]] | None = None, name="one", lines=None):
         self.folder, self.port, self.name = folder, free_port(), name
         folder.mkdir(parents=True, exist_ok=True)
         config = [
             f'server_name: "{name}"',
             f'listen: "127.0.0.1:{self.port}"',
-            # What is acknowledged is on the disk.
-            f'jetstream {{ store_dir: "{folder}/jetstream", sync_interval: always }}',
         ]
+        # What is acknowledged is on the disk.
+        config += lines or [f'jetstream {{ store_dir: "{folder}/jetstream", sync_interval: always }}']
         if cluster:
             own, all_ports = cluster
             routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in all_ports)

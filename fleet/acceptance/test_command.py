@@ -24,6 +24,7 @@ def test_every_command_has_its_help():
     for name in commands:
         told = run(name, "--help")
         assert told.returncode == 0 and f"Usage: runtally-fleet {name} --nats URL" in told.stdout
+        assert run(name, "--version").stdout.startswith("runtally-fleet ")
     assert run("--version").stdout.startswith("runtally-fleet ")
 
 
@@ -39,6 +40,9 @@ def test_every_command_has_its_help():
         (["gateway", "--nats", "x"], "give a --configuration GUID or a --script GUID"),
         (["ingest", "--nats", "x"], "give one --configuration GUID or one --script GUID"),
         (["gateway", "--nats", "x", "--configuration", CONFIGURATION, "--version-of", "7"], "expected GUID=N"),
+        (["gateway", "--nats", "x", "--configuration", "7"], "--configuration 7: "),
+        (["worker", "--nats", "x", "--metrics", "1"], "--metrics 1: "),
+        (["status", "--nats", "x", "--log", "loud"], "--log loud: "),
     ],
 )
 def test_a_wrong_command_line_is_refused(arguments, said):
@@ -49,11 +53,40 @@ def test_a_wrong_command_line_is_refused(arguments, said):
 
 def test_no_server_and_no_fleet_are_told_apart(tmp_path):
     told = run("worker", "--nats", "nats://127.0.0.1:1")
-    assert told.returncode == 1 and "no server answers at nats://127.0.0.1:1" in told.stderr
+    assert told.returncode == 1 and "no server answers at 127.0.0.1:1:" in told.stderr
     server = Server(tmp_path)
     told = run("worker", "--nats", server.url)
     assert told.returncode == 1 and "run runtally-fleet init" in told.stderr
     server.kill()
+
+
+def test_a_server_that_keeps_no_log_is_told_at_once(tmp_path):
+    server = Server(tmp_path, lines=["max_connections: 64"])
+    for command in (["worker"], ["init", "--partitions", "1"]):
+        told = run(*command, "--nats", server.url)
+        assert told.returncode == 1 and "start nats-server with --jetstream" in told.stderr, told.stderr
+    server.kill()
+
+
+def test_a_name_and_a_password_come_with_the_url_and_are_told_to_nobody(tmp_path):
+    users = 'authorization { users: [{ user: "ada", password: "a-secret" }] }'
+    server = Server(tmp_path, lines=[f'jetstream {{ store_dir: "{tmp_path}/jetstream" }}', users])
+    known = server.url.replace("://", "://ada:a-secret@")
+    assert run("init", "--nats", known, "--partitions", "1").returncode == 0
+    for wrong in (server.url, server.url.replace("://", "://ada:another-secret@")):
+        told = run("status", "--nats", wrong)
+        assert told.returncode == 1 and "give nats://NAME:PASSWORD@HOST:PORT" in told.stderr
+        assert "secret" not in told.stderr
+    server.kill()
+
+
+def test_a_worker_ends_when_it_is_told_to_though_the_server_is_away(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        worker = fleet.worker()
+        fleet.drain()
+        fleet.servers[0].kill()
+        worker.terminate()
+        assert worker.wait(40) == 0
 
 
 def test_init_does_no_harm_again_and_refuses_other_numbers(tmp_path):

@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import threading
+import urllib.request
 
 import pytest
 
@@ -248,6 +249,25 @@ def test_a_worker_that_was_away_removes_nothing_of_a_log_made_anew(tmp_path):
         for piece in pieces[15:]:
             fleet.ingest(piece)
         worker.send_signal(signal.SIGCONT)
+        exact(fleet, sent)
+
+
+def test_every_partition_has_its_turn_to_take_a_snapshot(tmp_path):
+    """Though events never cease, and there is always one that waits."""
+    with Fleet(tmp_path, partitions=8, virtual_shards=32) as fleet:
+        worker = fleet.worker("--metrics", "127.0.0.1:0", snapshot_every=1)
+        sent = events(DEVICES, EVENTS * 2)
+        feed = Feed(fleet, sent, pieces=400)
+        address = worker.metrics.split()[-1]
+
+        def without():
+            with urllib.request.urlopen(address) as told:
+                lines = [line for line in told if line.startswith(b"runtally_fleet_snapshots_total{")]
+            return len(lines) < 16 or any(line.split()[-1] == b"0" for line in lines)
+
+        until(60, "all sixteen have a snapshot", lambda: feed.failure or not without())
+        assert feed.is_alive(), "events ceased before"
+        feed.finish()
         exact(fleet, sent)
 
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::prelude::*;
@@ -75,7 +77,8 @@ RUNTALLY_READ_TOKEN and RUNTALLY_WRITE_TOKEN are the tokens, 12 to 1024 visible 
 const INGEST: &str = "\
 Reads device states from standard input, one JSON object a line as POST .../deviceRunStates takes it,
 and puts them on the log, 1024 a message. Says how many once all of them are acknowledged. Exits with
-1 if a line was refused; each is named on standard error. Reading the same input again does no harm.
+1 if a line was refused; each is named on standard error. Reading the same input again does no harm,
+but that lines whose clock is out of range count as reported when they are read.
 
 Usage: runtally-fleet ingest --nats URL (--configuration GUID | --script GUID)";
 
@@ -111,6 +114,8 @@ Usage: runtally-fleet worker --nats URL [OPTIONS]
 
 RUNTALLY_FLEET_CRASH=POINT:N ends the process the N-th time it comes to POINT, for tests:
 after-apply, after-publish, after-acknowledgement, after-object or after-swap.";
+
+const VERSION: &str = concat!("runtally-fleet ", env!("CARGO_PKG_VERSION"));
 
 /// What is to be done.
 pub(crate) enum Command {
@@ -164,7 +169,7 @@ impl Ask {
         let name = match parser.next()? {
             None | Some(Long("help") | Short('h')) => return Ok(Self::Print(HELP)),
             Some(Long("version") | Short('V')) => {
-                return Ok(Self::Print(concat!("runtally-fleet ", env!("CARGO_PKG_VERSION"))));
+                return Ok(Self::Print(VERSION));
             }
             Some(Value(name)) => name.string()?,
             Some(arg) => return Err(arg.unexpected()),
@@ -195,9 +200,10 @@ impl Ask {
         while let Some(arg) = parser.next()? {
             match arg {
                 Long("help") | Short('h') => return Ok(Self::Print(help)),
+                Long("version") | Short('V') => return Ok(Self::Print(VERSION)),
                 Long("nats") => given.nats = Some(parser.value()?.string()?),
                 Long("credentials") => given.credentials = Some(parser.value()?.into()),
-                Long("log") => given.log = Some(parser.value()?.parse()?),
+                Long("log") => given.log = Some(parsed("log", &parser.value()?)?),
                 Long(option) if allowed.contains(&option) => {
                     let option = option.to_owned();
                     given.set(&option, &mut parser)?;
@@ -235,20 +241,21 @@ impl Given {
                 let seconds = number(option, &parser.value()?, 0, u16::MAX)?;
                 self.wait = Some(Duration::from_secs(seconds.into()));
             }
-            "listen" => self.listen = Some(parser.value()?.parse()?),
+            "listen" => self.listen = Some(parsed(option, &parser.value()?)?),
             "configuration" => {
-                self.rollouts.insert(RolloutId::configuration(parser.value()?.parse()?), 0);
+                self.rollouts
+                    .insert(RolloutId::configuration(parsed(option, &parser.value()?)?), 0);
             }
             "script" => {
-                self.rollouts.insert(RolloutId::script(parser.value()?.parse()?), 0);
+                self.rollouts.insert(RolloutId::script(parsed(option, &parser.value()?)?), 0);
             }
             "version-of" => self.versions.push(version(&parser.value()?)?),
             "bare" => self.bare = true,
-            "origin" => self.origin = Some(parser.value()?.parse()?),
-            "earliest" => self.earliest = Some(parser.value()?.parse()?),
+            "origin" => self.origin = Some(parsed(option, &parser.value()?)?),
+            "earliest" => self.earliest = Some(parsed(option, &parser.value()?)?),
             "ahead" => self.ahead = Some(hours(option, &parser.value()?)?),
             "overdue" => self.overdue = Some(hours(option, &parser.value()?)?),
-            "metrics" => self.metrics = Some(parser.value()?.parse()?),
+            "metrics" => self.metrics = Some(parsed(option, &parser.value()?)?),
             _ => return Err(format!("--{option}: unknown").into()),
         }
         Ok(())
@@ -326,6 +333,11 @@ fn version(value: &OsStr) -> Result<(Uuid, i32), lexopt::Error> {
         let value = value.display();
         format!("--version-of {value}: expected GUID=N, with N from 1 to 2147483647").into()
     })
+}
+
+fn parsed<T: FromStr<Err: Display>>(option: &str, value: &OsStr) -> Result<T, lexopt::Error> {
+    let value = value.to_str().ok_or_else(|| format!("--{option}: expected UTF-8"))?;
+    value.parse().map_err(|error| format!("--{option} {value}: {error}").into())
 }
 
 fn hours(option: &str, value: &OsStr) -> Result<Duration, lexopt::Error> {

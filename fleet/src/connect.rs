@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, context::ContextBuilder};
-use async_nats::{Client, ConnectOptions};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
 
 use crate::Failure;
 
@@ -34,9 +34,26 @@ impl Nats {
                 .await
                 .map_err(|error| format!("the credentials in {}: {error}", file.display()))?;
         }
-        let servers: Vec<_> = self.url.split(',').map(str::to_owned).collect();
-        let client = options.connect(servers).await.map_err(|error| {
-            format!("no server answers at {}: {error}; is nats-server running with -js?", self.url)
+        let mut servers = Vec::new();
+        for url in self.url.split(',') {
+            let server = url.trim().parse::<ServerAddr>();
+            servers
+                .push(server.map_err(|_| "--nats: expected URLs such as nats://127.0.0.1:4222")?);
+        }
+        // The client does not take them from the URL itself.
+        let named = servers.iter().find_map(|it| Some((it.username()?, it.password()?)));
+        if let Some((name, password)) = named {
+            options = options.user_and_password(name.to_owned(), password.to_owned());
+        }
+        // Without a password, which is nobody's to read.
+        let hosts = servers.iter().map(|it| format!("{}:{}", it.host(), it.port()));
+        let hosts = hosts.collect::<Vec<_>>().join(",");
+        let client = options.connect(servers).await.map_err(|error| match error.kind() {
+            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => format!(
+                "the server at {hosts} refuses: give nats://NAME:PASSWORD@HOST:PORT or \
+                 --credentials FILE"
+            ),
+            _ => format!("no server answers at {hosts}: {error}; is nats-server running with -js?"),
         })?;
         let (major, minor) = (client.server_info().version, (2, 11));
         if !is_at_least(&major, minor) {

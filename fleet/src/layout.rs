@@ -78,7 +78,9 @@ impl Layout {
         let layout = loop {
             match Self::read(jetstream).await {
                 Ok(layout) => break layout.ok_or(missing)?,
-                Err(error) if Instant::now() > until => return Err(error),
+                Err(error) if is_off(jetstream) || Instant::now() > until => {
+                    return Err(explained(jetstream, error));
+                }
                 // A server that has just begun does not answer yet, nor do those that have lost one
                 // of them until they agree on a leader.
                 Err(_) => sleep(PAUSE).await,
@@ -118,7 +120,8 @@ impl Layout {
     ) -> Result<Self, Failure> {
         let config =
             kv::Config { bucket: LAYOUT.into(), num_replicas: replicas, ..kv::Config::default() };
-        let bucket = jetstream.create_or_update_key_value(config).await?;
+        let bucket = jetstream.create_or_update_key_value(config).await;
+        let bucket = bucket.map_err(|error| explained(jetstream, error.into()))?;
         let bytes = Bytes::from(serde_json::to_vec(self)?);
         match bucket.create(LAYOUT_KEY, bytes).await {
             Ok(_) => Ok(*self),
@@ -183,6 +186,18 @@ impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}.{}", self.stage.name(), self.partition))
     }
+}
+
+/// Whether the server keeps no log, nor will.
+fn is_off(jetstream: &jetstream::Context) -> bool {
+    !jetstream.client().server_info().jetstream
+}
+
+fn explained(jetstream: &jetstream::Context, error: Failure) -> Failure {
+    if is_off(jetstream) {
+        return "the server keeps no log: start nats-server with --jetstream".into();
+    }
+    error
 }
 
 /// The stream of a unit. It refuses what it has no room for, so nothing on it is ever pushed out.

@@ -22,6 +22,9 @@ use crate::connect::{self, Nats};
 use crate::layout::{self, Layout, Stage, Unit};
 use crate::{Failure, runtime};
 
+/// How long giving a lease back may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// How often a lease is renewed within its time.
 const RENEWALS: u32 = 4;
 
@@ -109,7 +112,8 @@ async fn keep(
     }
     // Without a mark that would have to end first.
     let key = format!("$KV.{}.{name}", layout::LEASES);
-    bucket.stream.purge().filter(key).await?;
+    // A server that is away is not waited for: the lease ends by itself.
+    let _ = tokio::time::timeout(FAREWELL, async { bucket.stream.purge().filter(key).await }).await;
     Ok(())
 }
 

@@ -33,6 +33,9 @@ use lease::{Held, Lease};
 pub(crate) use log::Position;
 use snapshot::Snapshots;
 
+/// How long what is still to be written may take in the end.
+const FLUSH: Duration = Duration::from_secs(2);
+
 /// How a worker works.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
@@ -129,6 +132,7 @@ pub(crate) async fn run(nats: &Nats, options: Options) -> Result<(), Failure> {
         let _ = task.await;
     }
     lease.release();
-    let _ = shared.client.flush().await;
+    // A server that is away is not waited for.
+    let _ = tokio::time::timeout(FLUSH, shared.client.flush()).await;
     Ok(())
 }

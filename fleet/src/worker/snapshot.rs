@@ -54,15 +54,15 @@ impl Snapshots {
         })
     }
 
-    /// A turn to take a snapshot, if there is one now; it lasts until it is dropped.
-    pub(crate) fn turn(&self, stage: Stage) -> Option<OwnedSemaphorePermit> {
-        self.turns(stage).try_acquire_owned().ok()
-    }
-
-    /// Waits for a turn.
-    pub(crate) async fn next_turn(&self, stage: Stage) -> Option<OwnedSemaphorePermit> {
+    /// Waits for a turn to take a snapshot: whoever asks first has it first. It lasts until it is
+    /// dropped.
+    pub(crate) fn turn(
+        &self,
+        stage: Stage,
+    ) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + use<> {
+        let turns = self.turns(stage);
         // They are never closed.
-        self.turns(stage).acquire_owned().await.ok()
+        async { turns.acquire_owned().await.ok() }
     }
 
     /// Waits for a turn to load one.

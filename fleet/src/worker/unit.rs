@@ -3,6 +3,7 @@
 
 use std::future::pending;
 use std::mem::replace;
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_nats::{Message, Subject, Subscriber};
@@ -91,6 +92,8 @@ struct Work {
 /// The next snapshot.
 enum Save {
     None,
+    /// Waits for a turn.
+    Queues(Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>),
     /// Waits until what was sent for the rows is acknowledged.
     Waits {
         position: Position,
@@ -169,7 +172,10 @@ impl Work {
                     }
                 }
                 () = self.sends.next(), if self.waits() => {}
-                stored = stored(&mut self.next) => self.saved(stored),
+                next = next(&mut self.next) => match next {
+                    Step::Turn(turn) => self.next = self.snapshot(turn),
+                    Step::Stored(stored) => self.saved(stored),
+                },
                 _ = second.tick() => self.tick(),
                 next = self.messages.recv(), if self.takes() => {
                     let next = next.ok_or("the log is not read any more")?;
@@ -254,12 +260,8 @@ impl Work {
     fn tick(&mut self) {
         self.tell();
         let is_due = self.saved_at.elapsed() >= self.shared.options.snapshot_every;
-        if is_due
-            && self.applied != self.saved
-            && matches!(self.next, Save::None)
-            && let Some(turn) = self.shared.snapshots.turn(self.unit.stage)
-        {
-            self.next = self.snapshot(turn);
+        if is_due && self.applied != self.saved && matches!(self.next, Save::None) {
+            self.next = Save::Queues(Box::pin(self.shared.snapshots.turn(self.unit.stage)));
         }
     }
 
@@ -313,7 +315,7 @@ impl Work {
             match self.next {
                 Save::None => {}
                 // There will be a later one.
-                Save::Waits { .. } => self.next = Save::None,
+                Save::Queues(_) | Save::Waits { .. } => self.next = Save::None,
                 Save::Stores(_) => {
                     let stored = stored(&mut self.next).await;
                     self.saved(stored);
@@ -323,7 +325,7 @@ impl Work {
                 self.sends.next().await;
             }
             if self.applied != self.saved
-                && let Some(turn) = self.shared.snapshots.next_turn(self.unit.stage).await
+                && let Some(turn) = self.shared.snapshots.turn(self.unit.stage).await
             {
                 self.next = self.snapshot(turn);
                 self.save();
@@ -366,6 +368,23 @@ async fn question(questions: &mut Option<Subscriber>) -> Option<Message> {
     match questions {
         Some(questions) => questions.next().await,
         None => pending().await,
+    }
+}
+
+/// What happens next to a snapshot.
+enum Step {
+    Turn(OwnedSemaphorePermit),
+    Stored(Option<(Position, Result<bool, Failure>)>),
+}
+
+async fn next(save: &mut Save) -> Step {
+    match save {
+        Save::Queues(turn) => match turn.await {
+            Some(turn) => Step::Turn(turn),
+            None => pending().await,
+        },
+        Save::Stores(_) => Step::Stored(stored(save).await),
+        Save::None | Save::Waits { .. } => pending().await,
     }
 }
 
