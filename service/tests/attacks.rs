@@ -106,8 +106,13 @@ fn clients_that_never_read_keep_nobody_from_being_answered() {
         let mut own = Connection::new(service.health.expect("it says"));
         own.write(&request("GET", "/readyz", &[HOST], b""));
         assert_eq!(own.read().expect("an answer").body, "ok");
-        assert_eq!(service.get(&h("/runSummary")).status, 200);
-        assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+        // Whoever finds no place for three seconds is told to come again, and does.
+        let summary = std::iter::repeat_with(|| service.get(&h("/runSummary")))
+            .take(3)
+            .inspect(|it| assert!(it.status == 200 || it.header("Retry-After").is_some()))
+            .find(|it| it.status != 503);
+        assert_eq!(summary.expect("a place in the end").status, 200);
+        assert!(start.elapsed() < Duration::from_secs(14), "{:?}", start.elapsed());
     }
     let (code, took) = service.terminate();
     assert!(code == Some(0) && took < GRACE, "{code:?} after {took:?}");
