@@ -69,10 +69,12 @@ def test_a_server_that_keeps_no_log_is_told_at_once(tmp_path):
 
 
 def test_a_name_and_a_password_come_with_the_url_and_are_told_to_nobody(tmp_path):
-    users = 'authorization { users: [{ user: "ada", password: "a-secret" }] }'
+    users = 'authorization { users: [{ user: "ada", password: "a-secret" }, { user: "b@x.org", password: "p@ss:1" }] }'
     server = Server(tmp_path, lines=[f'jetstream {{ store_dir: "{tmp_path}/jetstream" }}', users])
     known = server.url.replace("://", "://ada:a-secret@")
     assert run("init", "--nats", known, "--partitions", "1").returncode == 0
+    encoded = server.url.replace("://", "://b%40x.org:p%40ss%3A1@")
+    assert run("status", "--nats", encoded).returncode == 0
     for wrong in (server.url, server.url.replace("://", "://ada:another-secret@")):
         told = run("status", "--nats", wrong)
         assert told.returncode == 1 and "give nats://NAME:PASSWORD@HOST:PORT" in told.stderr

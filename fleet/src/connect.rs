@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
+use percent_encoding::percent_decode_str;
 
 use crate::Failure;
 
@@ -43,7 +44,8 @@ impl Nats {
         // The client does not take them from the URL itself.
         let named = servers.iter().find_map(|it| Some((it.username()?, it.password()?)));
         if let Some((name, password)) = named {
-            options = options.user_and_password(name.to_owned(), password.to_owned());
+            let plain = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+            options = options.user_and_password(plain(name), plain(password));
         }
         // Without a password, which is nobody's to read.
         let hosts = servers.iter().map(|it| format!("{}:{}", it.host(), it.port()));
